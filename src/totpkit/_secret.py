@@ -1,0 +1,132 @@
+"""The shared secret of a credential. Knows nothing of the codes made from it."""
+
+import base64
+import hmac
+import os
+from collections.abc import Callable
+from typing import NoReturn, Self, final
+
+from totpkit._bounds import whole
+from totpkit.errors import InvalidSecretError
+
+Entropy = Callable[[int], bytes]
+"""Returns that many random bytes; :func:`os.urandom` is one."""
+
+STRONG_BYTES = 16
+"""RFC 4226, section 4, R6: at least 128 bits, and 160 recommended."""
+
+_BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+_LENGTHS = frozenset({0, 2, 4, 5, 7})
+"""Characters that a last, incomplete group of eight can have (RFC 4648, section 6)."""
+
+
+@final
+class Secret:
+    """A shared secret: bytes that never show themselves.
+
+    ``repr``, ``str`` and ``format`` tell only the length; pickling is refused; ``==``
+    takes the same time wherever two secrets of one length differ.
+    """
+
+    __slots__ = ("_raw",)
+    _raw: bytes
+
+    def __init__(self) -> None:
+        raise TypeError("use Secret.generate, Secret.from_base32 or Secret.from_bytes")
+
+    @classmethod
+    def generate(cls, nbytes: int = 20, *, entropy: Entropy = os.urandom) -> Self:
+        """Return a new secret of *nbytes* (16 to 1024) from the operating system's CSPRNG.
+
+        The default is the 160 bits that RFC 4226, section 4, R6 recommends; fewer than
+        its required 128 raise :class:`InvalidParameterError`.
+        """
+        return cls.from_bytes(entropy(whole("nbytes", nbytes, STRONG_BYTES, 1024)))
+
+    @classmethod
+    def from_base32(cls, text: str) -> Self:
+        """Read a secret as people type it.
+
+        Case, spaces, dashes and trailing ``=`` are forgiven; anything else, and a length
+        that no bytes encode to, raises :class:`InvalidSecretError`. Bits beyond the last
+        whole byte are dropped, as phones do (RFC 4648, section 6).
+        """
+        if not isinstance(text, str):
+            raise InvalidSecretError(f"a base32 secret must be a str, not {type(text).__name__}")
+        return cls.from_bytes(_decoded(text.replace(" ", "").replace("-", "").rstrip("=")))
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Self:
+        """Wrap one or more bytes of any origin; see :attr:`weak`.
+
+        Raises :class:`InvalidSecretError` for no bytes, or for anything but ``bytes``.
+        """
+        if not isinstance(raw, bytes):
+            raise InvalidSecretError(f"a secret must be bytes, not {type(raw).__name__}")
+        if not raw:
+            raise InvalidSecretError("a secret must have at least one byte")
+        secret = object.__new__(cls)
+        object.__setattr__(secret, "_raw", bytes(raw))
+        return secret
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is shorter than the 16 bytes that RFC 4226, section 4, R6 requires."""
+        return len(self._raw) < STRONG_BYTES
+
+    def to_base32(self) -> str:
+        """Return it in base32, upper case, without padding (RFC 4648, section 6)."""
+        return base64.b32encode(self._raw).decode("ascii").rstrip("=")
+
+    def to_bytes(self) -> bytes:
+        """Return the raw bytes."""
+        return self._raw
+
+    def grouped(self) -> str:
+        """Return the base32 text in groups of four, for typing by hand."""
+        text = self.to_base32()
+        return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._raw, other._raw)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._raw))
+
+    def __repr__(self) -> str:
+        return f"<Secret of {len(self._raw)} bytes>"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a Secret cannot be pickled; store it sealed by a vault")
+
+    def __reduce__(self) -> NoReturn:
+        self.__getstate__()
+
+
+def _decoded(text: str) -> bytes:
+    if not text:
+        raise InvalidSecretError("a secret must not be empty")
+    # Checked before upper(): Unicode has letters whose upper case is an ASCII one.
+    symbols = text.upper() if text.isascii() else ""
+    if not symbols or not _BASE32.issuperset(symbols):
+        raise InvalidSecretError("a base32 secret may hold only the letters A-Z and the digits 2-7")
+    if len(symbols) % 8 not in _LENGTHS:
+        raise InvalidSecretError("a base32 secret cannot have this many characters: one is missing")
+    return base64.b32decode(symbols + "=" * (-len(symbols) % 8))
