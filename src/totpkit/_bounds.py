@@ -18,6 +18,16 @@ def whole(name: str, value: object, low: int, high: float = math.inf) -> int:
     raise InvalidParameterError(name, f"must be an int {limits}, not {shown(value)}")
 
 
+def within(name: str, value: object, low: float, high: float) -> float:
+    """Return *value* if it is a finite number from *low* to *high*, both included.
+
+    Raises :class:`InvalidParameterError` otherwise; ``True`` is not a number here.
+    """
+    if isinstance(value, int | float) and low <= value <= high and not isinstance(value, bool):
+        return value
+    raise InvalidParameterError(name, f"must be a number from {low:g} to {high:g}, not {shown(value)}")
+
+
 def shown(value: object) -> str:
     """Write *value* for a message: numbers as they are, of all else only the type.
 

@@ -8,8 +8,11 @@ from totpkit._bounds import shown, whole
 from totpkit._clock import whole_seconds
 from totpkit._codes import COUNTERS, NumberAt, Write
 from totpkit._outcome import Accepted, Reason, Rejected
-from totpkit._window import Window, spend
+from totpkit._window import WIDEST, Window, find_pair, spend
 from totpkit.errors import InvalidParameterError
+
+_FARTHEST = 100
+"""Steps; RFC 4226, section 7.4: the look-around must be bounded."""
 
 
 class Timed(ABC):
@@ -80,6 +83,34 @@ class Timed(ABC):
             return Rejected(Reason.MALFORMED)
         found = spend(self._number_at, typed, centre - window.past, centre + window.future, last_step)
         return Accepted(found, found - now) if isinstance(found, int) else Rejected(found)
+
+    def resync(
+        self,
+        code1: str,
+        code2: str,
+        *,
+        at: float | None = None,
+        look_around: int = WIDEST,
+        last_step: int | None = None,
+    ) -> Accepted | Rejected:
+        """Answer which step two consecutive codes end at, for a clock that is far off.
+
+        Searched are the ends up to *look_around* steps (0 to 100) before and after the
+        current one whose both steps are above *last_step* (RFC 4226, section 7.4). The
+        ``drift`` of the answer is what to remember. It authenticates nobody.
+
+        Raises :class:`InvalidParameterError` as :meth:`verify` does.
+        """
+        now = self.step(system_clock() if at is None else at)
+        reach = whole("look_around", look_around, 0, _FARTHEST)
+        lowest = 1 if last_step is None else whole("last_step", last_step, 0) + 2
+        first, second = self._read(code1), self._read(code2)
+        if first is None or second is None:
+            return Rejected(Reason.MALFORMED)
+        found = find_pair(self._number_at, first, second, max(now - reach, 1), now + reach)
+        if found is None:
+            return Rejected(Reason.MISMATCH)
+        return Accepted(found, found - now) if found >= lowest else Rejected(Reason.REPLAYED)
 
     @abstractmethod
     def _read(self, code: object) -> int | None:

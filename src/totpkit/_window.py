@@ -82,3 +82,19 @@ def spend(number_at: NumberAt, number: int, low: int, high: int, last_step: int 
         if compare_digest(_pack(number_at(step)), wanted):
             found = step
     return Reason.REPLAYED if spent else found
+
+
+def find_pair(number_at: NumberAt, first: int, second: int, low: int, high: int) -> int | None:
+    """Return the highest step from *low* to *high* with the code *second* after *first*.
+
+    Every pair is computed and compared in constant time.
+    """
+    wanted = _pack(first) + _pack(second)
+    found = None
+    before = _pack(number_at(low - 1))
+    for step in range(low, min(high, COUNTERS - 1) + 1):
+        after = _pack(number_at(step))
+        if compare_digest(before + after, wanted):
+            found = step
+        before = after
+    return found

@@ -1,0 +1,197 @@
+"""The two faces of one service: an authenticator to call, and one to await.
+
+They hold no logic: each method hands its coroutine to be driven or awaited.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from totpkit._accounts import Accounts
+from totpkit._clock import Clock
+from totpkit._colour import Inline, InlineStore, Pending, Suspending, drive, refuse_async, require_async
+from totpkit._enrollment import Enrollment, Status
+from totpkit._herald import Herald
+from totpkit._ledger import Ledger
+from totpkit._outcome import Accepted, Rejected
+from totpkit._policy import Policy
+from totpkit._ports import AsyncStore, Cipher, Store
+from totpkit.events import Event
+
+
+class Authenticator:
+    """Answers "is this code right for this account, and never again", and keeps what that needs.
+
+    *store* holds one record an account; *vault* seals the secrets in it
+    (:class:`totpkit.vault.Vault`, or ``PLAINTEXT`` by name). *issuer* is what phones show.
+    *clock* returns Unix seconds, and *on_event* is told each :mod:`event <totpkit.events>`
+    after it has happened; what it raises is logged and changes nothing.
+
+    An ``account_id`` is the app's opaque, stable id: a ``str`` of 1 to 255 UTF-8 bytes
+    without control characters, unique across providers, tenants and apps, and never what
+    somebody typed. Anything else raises :class:`InvalidParameterError`.
+
+    Every method raises :class:`StoreError` if the store fails, :class:`RecordError` if the
+    record is corrupted and :class:`VaultError` if its secret does not open; then nothing was
+    accepted, and no failure newly counted. An async part raises :class:`FlowError`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        issuer: str,
+        vault: Cipher,
+        policy: Policy = Policy.DEFAULT,
+        clock: Clock = time.time,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        refuse_async(clock, on_event)
+        colour = Inline()
+        ledger = Ledger(InlineStore(store), vault, policy, clock)
+        self._accounts = Accounts(ledger, Herald(colour, on_event), colour, issuer=issuer)
+
+    def begin_enrollment(self, account_id: str, label: str, binding: str = "") -> Enrollment:
+        """Make a secret and keep it pending: show it, then confirm it by its first code.
+
+        The credential in use, if there is one, goes on working. The same *binding* (a
+        session's id, say) gets the same secret again until it expires, 10 minutes by
+        default; another gets a new one in its place, so that a secret shown to one login is
+        never the one that another confirms. *label* is what the phone shows.
+        """
+        return drive(self._accounts.begin_enrollment(account_id, label, binding))
+
+    def confirm_enrollment(self, account_id: str, code: str, binding: str = "") -> Accepted | Rejected:
+        """Take the pending secret into use if *code* is its code, and spend that code.
+
+        Under another *binding*, or too late: EXPIRED, not counted. A wrong code leaves the
+        secret pending; APP_IGNORED_PARAMETERS says that the phone ignored the algorithm,
+        the digits or the period of the QR picture.
+        """
+        return drive(self._accounts.confirm_enrollment(account_id, code, binding))
+
+    def cancel_enrollment(self, account_id: str) -> None:
+        """Drop the pending secret, whoever began it."""
+        drive(self._accounts.cancel_enrollment(account_id))
+
+    def verify(self, account_id: str, code: str) -> Accepted | Rejected:
+        """Answer whether *code* is right for the account, unspent and in time; spend it if so.
+
+        Any other answer but THROTTLED, DISABLED and NOT_ENROLLED counts as a failure.
+        """
+        return drive(self._accounts.verify(account_id, code))
+
+    def resync(self, account_id: str, code1: str, code2: str) -> Accepted | Rejected:
+        """Adopt the drift of a clock that is far off, from two consecutive codes; both are spent.
+
+        Source: RFC 4226, section 7.4. It authenticates nobody: ask for a code afterwards.
+        """
+        return drive(self._accounts.resync(account_id, code1, code2))
+
+    def issue_recovery_codes(self, account_id: str) -> tuple[str, ...]:
+        """Return new recovery codes, to be shown once; older ones end. None if not enrolled."""
+        return drive(self._accounts.issue_recovery_codes(account_id))
+
+    def redeem_recovery_code(self, account_id: str, code: str) -> Accepted | Rejected:
+        """Answer whether *code* is an unspent recovery code, and spend it.
+
+        It shares the failures and waits of :meth:`verify`; each attempt costs one scrypt, and
+        no more attempts are hashed than are answered.
+        """
+        return drive(self._accounts.redeem_recovery_code(account_id, code))
+
+    def status(self, account_id: str) -> Status:
+        """Return what an app may show of the account."""
+        return drive(self._accounts.status(account_id))
+
+    def provisioning(self, account_id: str) -> Enrollment:
+        """Return the secret in use as it was first shown, byte for byte; an event tells of it.
+
+        Only for somebody who has just logged in with it. Raises
+        :class:`InvalidParameterError` for an account that is not enrolled.
+        """
+        return drive(self._accounts.provisioning(account_id))
+
+    def unlock(self, account_id: str) -> None:
+        """Forget failures and wait; spent codes stay spent."""
+        drive(self._accounts.unlock(account_id))
+
+    def revoke(self, account_id: str) -> None:
+        """Drop secret, pending secret and recovery codes; failures stay."""
+        drive(self._accounts.revoke(account_id))
+
+    def forget(self, account_id: str) -> None:
+        """Drop everything stored of the account, a corrupted record too."""
+        drive(self._accounts.forget(account_id))
+
+
+class AsyncAuthenticator:
+    """:class:`Authenticator`, awaited; it takes an async store and either kind of *on_event*.
+
+    What a method returns has no truth value before it is awaited: a forgotten ``await``
+    lets nobody in. Recovery codes are hashed in a worker thread.
+    """
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        *,
+        issuer: str,
+        vault: Cipher,
+        policy: Policy = Policy.DEFAULT,
+        clock: Clock = time.time,
+        on_event: Callable[[Event], Awaitable[None] | None] | None = None,
+    ) -> None:
+        refuse_async(clock)
+        colour = Suspending()
+        ledger = Ledger(require_async(store), vault, policy, clock)
+        self._accounts = Accounts(ledger, Herald(colour, on_event), colour, issuer=issuer)
+
+    def begin_enrollment(self, account_id: str, label: str, binding: str = "") -> Pending[Enrollment]:
+        """See :meth:`Authenticator.begin_enrollment`."""
+        return Pending(self._accounts.begin_enrollment(account_id, label, binding))
+
+    def confirm_enrollment(
+        self, account_id: str, code: str, binding: str = ""
+    ) -> Pending[Accepted | Rejected]:
+        """See :meth:`Authenticator.confirm_enrollment`."""
+        return Pending(self._accounts.confirm_enrollment(account_id, code, binding))
+
+    def cancel_enrollment(self, account_id: str) -> Pending[None]:
+        """See :meth:`Authenticator.cancel_enrollment`."""
+        return Pending(self._accounts.cancel_enrollment(account_id))
+
+    def verify(self, account_id: str, code: str) -> Pending[Accepted | Rejected]:
+        """See :meth:`Authenticator.verify`."""
+        return Pending(self._accounts.verify(account_id, code))
+
+    def resync(self, account_id: str, code1: str, code2: str) -> Pending[Accepted | Rejected]:
+        """See :meth:`Authenticator.resync`."""
+        return Pending(self._accounts.resync(account_id, code1, code2))
+
+    def issue_recovery_codes(self, account_id: str) -> Pending[tuple[str, ...]]:
+        """See :meth:`Authenticator.issue_recovery_codes`."""
+        return Pending(self._accounts.issue_recovery_codes(account_id))
+
+    def redeem_recovery_code(self, account_id: str, code: str) -> Pending[Accepted | Rejected]:
+        """See :meth:`Authenticator.redeem_recovery_code`."""
+        return Pending(self._accounts.redeem_recovery_code(account_id, code))
+
+    def status(self, account_id: str) -> Pending[Status]:
+        """See :meth:`Authenticator.status`."""
+        return Pending(self._accounts.status(account_id))
+
+    def provisioning(self, account_id: str) -> Pending[Enrollment]:
+        """See :meth:`Authenticator.provisioning`."""
+        return Pending(self._accounts.provisioning(account_id))
+
+    def unlock(self, account_id: str) -> Pending[None]:
+        """See :meth:`Authenticator.unlock`."""
+        return Pending(self._accounts.unlock(account_id))
+
+    def revoke(self, account_id: str) -> Pending[None]:
+        """See :meth:`Authenticator.revoke`."""
+        return Pending(self._accounts.revoke(account_id))
+
+    def forget(self, account_id: str) -> Pending[None]:
+        """See :meth:`Authenticator.forget`."""
+        return Pending(self._accounts.forget(account_id))

@@ -1,0 +1,95 @@
+"""Reading JSON that somebody may have tampered with. Knows nothing of what it says."""
+
+import json
+import math
+from enum import StrEnum
+from typing import NoReturn, Self, TypeVar
+
+from totpkit.errors import RecordError
+
+_E = TypeVar("_E", bound=StrEnum)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+class Document:
+    """A JSON object whose fields are read by type; :class:`RecordError` for any other."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: object) -> None:
+        if not isinstance(fields, dict):
+            raise RecordError("a stored record is not a JSON object where one should be")
+        self._fields: dict[object, object] = fields
+
+    @classmethod
+    def read(cls, raw: bytes) -> Self:
+        """Read a whole document in UTF-8."""
+        try:
+            return cls(_decode(raw.decode("utf-8")))
+        except (ValueError, RecursionError):
+            pass
+        raise RecordError("a stored record is not JSON")  # outside: no context that remembers it
+
+    def part(self, name: str) -> Self | None:
+        """Return the object under *name*, or ``None`` for JSON's null."""
+        value = self._field(name)
+        return None if value is None else type(self)(value)
+
+    def text(self, name: str) -> str:
+        """Return the string under *name*."""
+        value = self._field(name)
+        if not isinstance(value, str):
+            raise _refusal(name)
+        return value
+
+    def raw(self, name: str, size: int = 1) -> bytes:
+        """Return the bytes under *name*, written in hexadecimal, a multiple of *size* in number."""
+        text = self.text(name)
+        try:
+            raw = bytes.fromhex(text)
+        except ValueError:
+            raw = b""
+        if raw.hex() != text or len(raw) % size:
+            raise _refusal(name)
+        return raw
+
+    def whole(self, name: str, low: float = 0, high: float = math.inf) -> int:
+        """Return the integer from *low* to *high* under *name*."""
+        value = self._field(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise _refusal(name)
+        return value
+
+    def choice(self, name: str, kind: type[_E]) -> _E:
+        """Return the member of *kind* whose value stands under *name*."""
+        value = self.text(name)
+        for member in kind:
+            if member.value == value:
+                return member
+        raise _refusal(name)
+
+    def time(self, name: str) -> float:
+        """Return the finite number of 0 or more under *name*."""
+        value = self._field(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise _refusal(name)
+        return value
+
+    def maybe_time(self, name: str) -> float | None:
+        """Return what :meth:`time` does, or ``None`` for JSON's null."""
+        return None if self._field(name) is None else self.time(name)
+
+    def _field(self, name: str) -> object:
+        if name not in self._fields:
+            raise _refusal(name)
+        return self._fields[name]
+
+
+def _refusal(name: str) -> RecordError:
+    return RecordError(f"a stored record's {name} is missing or of the wrong type")

@@ -1,0 +1,115 @@
+"""Enrolling in two phases: a secret is shown, then its first code confirms it. Pure.
+
+Knows nothing of storage; see :mod:`totpkit._verification` for the shape of the rules.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from hmac import compare_digest
+from itertools import product
+
+from totpkit._attempt import Terms, failed, refusal, unlocked
+from totpkit._codes import Algorithm
+from totpkit._decimal import DIGITS
+from totpkit._outcome import Accepted, Reason, Rejected
+from totpkit._record import Credential, Pending, Provision, Record
+from totpkit._text import is_unicode
+from totpkit._totp import PERIOD, TOTP
+from totpkit._verification import Decided, followed
+from totpkit.errors import InvalidParameterError
+
+
+def owner_of(binding: str) -> bytes:
+    """Return the hash under which a binding is stored: records are read by more eyes than sessions.
+
+    Raises :class:`InvalidParameterError` for anything but a ``str`` that UTF-8 can write.
+    """
+    if not isinstance(binding, str) or not is_unicode(binding):
+        raise InvalidParameterError("binding", "must be a str without lone surrogates")
+    return hashlib.sha256(binding.encode("utf-8")).digest()
+
+
+def live_pending(record: Record, owner: bytes, now: float) -> Pending | None:
+    """Return the secret that *owner* was shown and may still confirm."""
+    pending = record.pending
+    if pending is None or now >= pending.expires_at or not compare_digest(pending.owner, owner):
+        return None
+    return pending
+
+
+def begun(
+    record: Record, owner: bytes, terms: Terms, *, make: Callable[[], Provision]
+) -> tuple[Record, Pending]:
+    """Decide which secret is pending for *owner*: the same while it lives, else a new one."""
+    pending = live_pending(record, owner, terms.now)
+    if pending is not None:
+        return record, pending
+    expires_at = terms.now + terms.policy.enrollment_lifetime
+    pending = Pending(provision=make(), owner=owner, expires_at=expires_at)
+    return replace(record, pending=pending), pending
+
+
+def confirmed(
+    record: Record,
+    code: str,
+    owner: bytes,
+    terms: Terms,
+    *,
+    promote: Callable[[Provision], Provision],
+) -> Decided:
+    """Decide whether *code* is the first of the secret pending for *owner*; spend it if so.
+
+    *promote* seals the secret anew for its life as a credential.
+    """
+    refused = refusal(record, terms)
+    if refused is not None:
+        return record, refused
+    pending = live_pending(record, owner, terms.now)
+    if pending is None:
+        return record, Rejected(Reason.EXPIRED)
+    codes = terms.open_codes(pending.provision)
+    outcome = codes.verify(code, at=terms.now, window=terms.policy.window)
+    if isinstance(outcome, Rejected):
+        ignored = _ignores_parameters(codes, code, terms)
+        reason = Reason.APP_IGNORED_PARAMETERS if ignored else outcome.reason
+        return failed(record, terms), Rejected(reason)
+    return _promoted(record, promote(pending.provision), outcome, terms), outcome
+
+
+def cancelled(record: Record) -> Record:
+    """Return the record without a pending secret; itself if it has none."""
+    return record if record.pending is None else replace(record, pending=None)
+
+
+def revoked(record: Record) -> Record:
+    """Return the record without any secret or recovery code; itself if it has none.
+
+    What stays is a stub: failures are not forgotten, nor is the generation, so that
+    nothing of before works after a new enrollment.
+    """
+    if record.active is None and record.pending is None and record.recovery is None:
+        return record
+    generation = record.generation + 1
+    return replace(record, active=None, pending=None, recovery=None, generation=generation)
+
+
+def _promoted(record: Record, provision: Provision, first: Accepted, terms: Terms) -> Record:
+    credential = Credential(
+        provision=provision,
+        confirmed_at=terms.now,
+        last_used_at=terms.now,
+        last_step=first.step,
+        drift=followed(0, first.drift, terms.policy.drift_bound),
+    )
+    generation = record.generation + 1
+    return unlocked(replace(record, active=credential, pending=None, generation=generation))
+
+
+def _ignores_parameters(codes: TOTP, code: str, terms: Terms) -> bool:
+    """Return whether a phone that ignores algorithm, digits or period would show *code*."""
+    algorithms = {codes.algorithm, Algorithm.SHA1}
+    kinds = product({codes.digits, DIGITS[0]}, algorithms, {codes.period, PERIOD})
+    ignorant = [TOTP(codes.secret, digits, algorithm, period) for digits, algorithm, period in kinds]
+    window = terms.policy.window
+    return any(other.verify(code, at=terms.now, window=window) for other in ignorant if other != codes)

@@ -1,0 +1,63 @@
+"""Telling the app what happened, after it has happened. Cannot change an outcome."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from totpkit import events
+from totpkit._colour import Colour
+from totpkit._ledger import Change
+from totpkit._outcome import Accepted, Reason, Rejected
+from totpkit._record import Record
+from totpkit.events import Event
+
+OnEvent = Callable[[Event], Awaitable[None] | None]
+"""Is told each event; what it raises is logged and changes nothing."""
+
+_log = logging.getLogger("totpkit")
+_log.addHandler(logging.NullHandler())
+
+
+@dataclass(frozen=True, slots=True)
+class Herald:
+    """Logs events under ``totpkit``, and calls the app's handler once for each."""
+
+    colour: Colour
+    on_event: OnEvent | None
+
+    async def tell(self, *told: Event) -> None:
+        """Tell events in their order; an exception of the handler is logged."""
+        for event in told:
+            _log.info("%s", event)
+            if self.on_event is None:
+                continue
+            try:
+                await self.colour.call(partial(self.on_event, event))
+            except Exception:  # noqa: BLE001 - whatever it is, the outcome stands
+                _log.exception("on_event raised; the outcome stands")
+
+
+def attempt_events(
+    change: Change[Accepted | Rejected], cap: int, accepted: Callable[[Accepted], Event]
+) -> Iterator[Event]:
+    """Yield what an attempt to verify a code amounts to; *accepted* names its success."""
+    who, at, outcome = change.account_id, change.at, change.outcome
+    failures = change.after.failures
+    if isinstance(outcome, Accepted):
+        yield accepted(outcome)
+    elif outcome.reason is Reason.THROTTLED:
+        yield events.Throttled(account_id=who, at=at, retry_after=outcome.retry_after or 0.0)
+    else:
+        yield events.CodeRejected(account_id=who, at=at, reason=outcome.reason, failures=failures)
+    if change.before.failures < cap <= failures:
+        yield events.Disabled(account_id=who, at=at, failures=failures)
+    if resealed(change.before, change.after):
+        yield events.Resealed(account_id=who, at=at)
+
+
+def resealed(before: Record, after: Record) -> bool:
+    """Return whether one and the same secret was sealed anew."""
+    if before.active is None or after.active is None or before.generation != after.generation:
+        return False
+    return before.active.provision.sealed != after.active.provision.sealed

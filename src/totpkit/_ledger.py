@@ -1,0 +1,84 @@
+"""Reading and changing records: load, decide, swap. Knows neither store nor cipher by name."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from totpkit._attempt import Terms
+from totpkit._clock import Clock, whole_seconds
+from totpkit._policy import Policy
+from totpkit._ports import AsyncStore, Cipher
+from totpkit._record import Record
+from totpkit._sealing import IN_USE, Sealing
+from totpkit.errors import StoreError
+
+T = TypeVar("T")
+
+_LOST_RACES = 8
+"""Swaps that may be lost besides those to attempts, of which the throttle answers only so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Generic[T]):
+    """What was decided at a time: the record before and after, and the outcome.
+
+    It is in the store already; ``before`` and ``after`` are one object if nothing was written.
+    """
+
+    account_id: str
+    at: float
+    before: Record
+    after: Record
+    outcome: T
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The records of all accounts."""
+
+    store: AsyncStore
+    cipher: Cipher
+    policy: Policy
+    clock: Clock
+
+    def now(self) -> float:
+        """Return the time by the clock; :class:`InvalidParameterError` if that is none."""
+        time = self.clock()
+        whole_seconds(time)
+        return float(time)
+
+    async def read(self, account_id: str) -> Record:
+        """Return the record, an empty one if there is none; :class:`RecordError` if it is corrupted."""
+        stored = await self.store.load(account_id)
+        return Record.EMPTY if stored is None else Record.from_bytes(stored)
+
+    async def change(
+        self, account_id: str, decide: Callable[[Record, Terms], tuple[Record, T]], *, purpose: str = IN_USE
+    ) -> Change[T]:
+        """Apply a pure decision to the record, again for each race that the swap loses.
+
+        Secrets are opened for *purpose*. Nothing leaves before the swap has succeeded.
+        Raises :class:`StoreError` after more lost races than attempts can explain.
+        """
+        sealing = Sealing(self.cipher, account_id)
+        for _ in range(self.policy.throttle.free + _LOST_RACES):
+            stored = await self.store.load(account_id)
+            before = Record.EMPTY if stored is None else Record.from_bytes(stored)
+            terms = Terms(self.policy, self.now(), lambda provision: sealing.codes(provision, purpose))
+            after, outcome = decide(before, terms)
+            if after is before:
+                return Change(account_id, terms.now, before, before, outcome)
+            after = sealing.resealed(after)
+            if await self.store.swap(account_id, stored, after.to_bytes(revision=before.revision + 1)):
+                return Change(account_id, terms.now, before, after, outcome)
+        raise StoreError("the record changed under every attempt to write it")
+
+    async def erase(self, account_id: str) -> bool:
+        """Remove the record, readable or not; tell whether there was one."""
+        for _ in range(self.policy.throttle.free + _LOST_RACES):
+            stored = await self.store.load(account_id)
+            if stored is None:
+                return False
+            if await self.store.swap(account_id, stored, None):
+                return True
+        raise StoreError("the record changed under every attempt to remove it")

@@ -1,0 +1,46 @@
+"""Redeeming a recovery code: reserved, hashed, settled. Pure; knows nothing of storage.
+
+The hash is slow, so it is computed between two writes: the first counts the attempt, and
+no more attempts are hashed than the throttle answers; the second spends the code.
+"""
+
+from dataclasses import replace
+
+from totpkit._attempt import Terms, failed, refusal, unlocked
+from totpkit._outcome import Accepted, Reason, Rejected
+from totpkit._record import Record
+from totpkit._recovery import RecoverySet
+from totpkit._verification import Decided
+
+Reserved = tuple[Record, RecoverySet | Rejected]
+
+
+def issued(record: Record, codes: RecoverySet) -> Record:
+    """Return the record with these codes in place of all older ones; itself if not enrolled."""
+    if record.active is None:
+        return record
+    return replace(record, recovery=codes, generation=record.generation + 1)
+
+
+def reserved(record: Record, symbols: str | None, terms: Terms) -> Reserved:
+    """Count an attempt in advance; the set to hash it against, or why there is nothing to hash."""
+    if record.active is None:
+        return record, Rejected(Reason.NOT_ENROLLED)
+    refused = refusal(record, terms)
+    if refused is not None:
+        return record, refused
+    counted = failed(record, terms)
+    if symbols is None:
+        return counted, Rejected(Reason.MALFORMED)
+    return counted, record.recovery or Rejected(Reason.MISMATCH)
+
+
+def settled(record: Record, salt: bytes, digest: bytes) -> Decided:
+    """Spend the code of this hash and forgive the reserved attempt, or leave it counted."""
+    recovery, active = record.recovery, record.active
+    if active is None or recovery is None or recovery.salt != salt:
+        return record, Rejected(Reason.MISMATCH)
+    left = recovery.spend(digest)
+    if isinstance(left, Reason):
+        return record, Rejected(left)
+    return unlocked(replace(record, recovery=left)), Accepted(active.last_step)

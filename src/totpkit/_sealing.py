@@ -1,0 +1,75 @@
+"""Secrets on their way into a record and out of it. Knows no store."""
+
+from dataclasses import dataclass, replace
+
+from totpkit._enrollment import Enrollment
+from totpkit._policy import Policy
+from totpkit._ports import Cipher
+from totpkit._record import Provision, Record
+from totpkit._secret import Secret
+from totpkit._totp import TOTP
+
+IN_USE = "credential"
+"""The purpose under which the secret of a confirmed credential is sealed."""
+
+PENDING = "enrollment"
+"""The purpose under which a secret is sealed that waits for its first code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """Seals and opens the secrets of one account."""
+
+    cipher: Cipher
+    account_id: str
+
+    def new(self, label: str, issuer: str, policy: Policy) -> Provision:
+        """Return a new secret, sealed as pending; :class:`InvalidParameterError` for a bad label."""
+        secret = Secret.generate(policy.secret_bytes)
+        codes = TOTP(secret, policy.digits, policy.algorithm, policy.period)
+        codes.uri(account=label, issuer=issuer)
+        return Provision(
+            sealed=self._seal(secret.to_bytes(), PENDING),
+            digits=policy.digits,
+            algorithm=policy.algorithm,
+            period=policy.period,
+            label=label,
+            issuer=issuer,
+        )
+
+    def codes(self, provision: Provision, purpose: str) -> TOTP:
+        """Return the codes of a sealed secret, by the parameters stored with it."""
+        return provision.codes(Secret.from_bytes(self._open(provision, purpose)))
+
+    def in_use(self, provision: Provision) -> TOTP:
+        """Return the codes of a confirmed credential."""
+        return self.codes(provision, IN_USE)
+
+    def promoted(self, provision: Provision) -> Provision:
+        """Return a pending secret sealed for use."""
+        return replace(provision, sealed=self._seal(self._open(provision, PENDING), IN_USE))
+
+    def resealed(self, record: Record) -> Record:
+        """Return the record with its secret sealed by the newest key; itself if it is already."""
+        active = record.active
+        if active is None or self.cipher.is_current(active.provision.sealed):
+            return record
+        sealed = self._seal(self._open(active.provision, IN_USE), IN_USE)
+        return replace(record, active=replace(active, provision=replace(active.provision, sealed=sealed)))
+
+    def shown(self, provision: Provision, purpose: str, expires_at: float | None) -> Enrollment:
+        """Return what the owner of a secret may see; of one secret always the same."""
+        codes = self.codes(provision, purpose)
+        return Enrollment(
+            uri=codes.uri(account=provision.label, issuer=provision.issuer),
+            secret=codes.secret,
+            label=provision.label,
+            issuer=provision.issuer,
+            expires_at=expires_at,
+        )
+
+    def _seal(self, secret: bytes, purpose: str) -> str:
+        return self.cipher.seal(secret, account_id=self.account_id, purpose=purpose)
+
+    def _open(self, provision: Provision, purpose: str) -> bytes:
+        return self.cipher.open(provision.sealed, account_id=self.account_id, purpose=purpose)

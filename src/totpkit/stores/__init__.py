@@ -1,0 +1,1 @@
+"""Stores: where records are kept. Each in its own module, which imports its driver."""

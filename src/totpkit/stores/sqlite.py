@@ -1,0 +1,118 @@
+"""Records in one SQLite file, shared by threads and processes: the embedded default.
+
+Standard library only. Every swap is on the disk before it is answered: write-ahead log,
+``synchronous=FULL`` (https://sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from totpkit._bounds import within
+from totpkit._failures import answered
+from totpkit.errors import InvalidParameterError
+
+__all__ = ["SQLiteStore"]
+
+T = TypeVar("T")
+
+_CREATE = (
+    "CREATE TABLE IF NOT EXISTS totpkit (account_id BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"
+)
+_PAUSE = 0.01
+
+
+class SQLiteStore:
+    """A :class:`~totpkit.Store` in the file *path*, which it makes, readable by its owner alone.
+
+    Any number of threads and processes may share the file, but no network file system
+    (https://sqlite.org/wal.html). Who finds it locked waits up to *timeout* seconds. After
+    a fork the child opens connections of its own.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
+        self._idle: list[sqlite3.Connection] = []
+        self._of_parents: list[list[sqlite3.Connection]] = []
+        self._pid = os.getpid()
+        self._path = Path(path)
+        if not self._path.name or self._path.name == ":memory:":
+            raise InvalidParameterError(
+                "path", "must be a file: a database in memory is lost, and not shared"
+            )
+        self._timeout = within("timeout", timeout, 0.0, 3600.0)
+        self._with_connection(lambda connection: connection.execute(_CREATE))
+
+    def load(self, account_id: str) -> bytes | None:
+        """Return the latest committed value, or ``None``."""
+        query, key = "SELECT record FROM totpkit WHERE account_id = ?", account_id.encode()
+        row = self._with_connection(lambda connection: connection.execute(query, (key,)).fetchone())
+        return None if row is None else bytes(row[0])
+
+    def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
+        """Write *new* if the value is still *old*, durably; tell whether it was."""
+        key = account_id.encode()
+        values: tuple[bytes, ...]
+        if old is None and new is None:
+            return self.load(account_id) is None
+        if old is None:
+            statement, values = "INSERT INTO totpkit VALUES (?, ?) ON CONFLICT DO NOTHING", (key, new or b"")
+        elif new is None:
+            statement, values = "DELETE FROM totpkit WHERE account_id = ? AND record = ?", (key, old)
+        else:
+            statement = "UPDATE totpkit SET record = ? WHERE account_id = ? AND record = ?"
+            values = (new, key, old)
+        return self._with_connection(lambda connection: connection.execute(statement, values).rowcount == 1)
+
+    def close(self) -> None:
+        """Close the connections at rest; the next call opens new ones."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            self.close()
+
+    def _with_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return answered(lambda: self._borrowed(work), sqlite3.Error, OSError)
+
+    def _borrowed(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._pid != os.getpid():  # https://sqlite.org/howtocorrupt.html, section 2.6: nor close them
+            self._of_parents.append(self._idle)
+            self._idle, self._pid = [], os.getpid()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            result = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return result
+
+    def _open(self) -> sqlite3.Connection:
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(
+            self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        self._make_durable(connection)
+        return connection
+
+    def _make_durable(self, connection: sqlite3.Connection) -> None:
+        # Turning a new file to WAL takes an exclusive lock, for which SQLite does not wait.
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > deadline:
+                    connection.close()
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                return

@@ -1,0 +1,153 @@
+"""Sealing secrets for storage. Knows nothing of what is stored with them.
+
+:class:`Vault` needs the extra ``totpkit[vault]``, which is the ``cryptography`` package.
+"""
+
+import base64
+import os
+import string
+from collections.abc import Mapping
+from typing import Protocol
+
+from totpkit.errors import InvalidParameterError, VaultError
+
+__all__ = ["PLAINTEXT", "Plaintext", "Vault", "new_key"]
+
+KEY_BYTES = 32
+"""AES-256."""
+
+_NONCE_BYTES = 12  # NIST SP 800-38D, section 5.2.1.1: what GCM is made for
+_LONGEST_ID = 64
+_ID = frozenset(string.ascii_letters + string.digits + "._-")
+_PLAIN = "plain:"
+_SEALED = "aesgcm:"
+
+
+def new_key() -> bytes:
+    """Return a new random key for a :class:`Vault`; ``totpkit key`` prints one in base64."""
+    return os.urandom(KEY_BYTES)
+
+
+class Vault:
+    """AES-256-GCM, with account and purpose as associated data (NIST SP 800-38D).
+
+    *keys* maps key ids to keys of 32 bytes: the first seals, all open. To rotate, put a new
+    one first; each record is sealed anew at its next write. An id is 1 to 64 characters of
+    letters, digits, ``.``, ``_`` and ``-``, and never names another key later.
+
+    Nonces are random: one key seals 2**32 secrets at most (NIST SP 800-38D, section 8.3).
+    Raises :class:`InvalidParameterError` for keys that are not of this form.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
+
+        if not keys:
+            raise InvalidParameterError("keys", "must hold at least one key")
+        self._ciphers: dict[str, _Cipher] = {}
+        for key_id, key in keys.items():
+            self._ciphers[_checked_id(key_id)] = AESGCM(_checked_key(key))
+        self._newest = next(iter(self._ciphers))
+        self._prefix = f"{_SEALED}{self._newest}:"
+
+    def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
+        """Return *secret* sealed with the first key, for this account and purpose alone."""
+        nonce = os.urandom(_NONCE_BYTES)
+        context = _context(self._newest, account_id, purpose)
+        box = nonce + self._ciphers[self._newest].encrypt(nonce, secret, context)
+        return self._prefix + base64.b64encode(box).decode("ascii")
+
+    def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
+        """Return what was sealed for this account and purpose.
+
+        Raises :class:`VaultError` if the key is not at hand, or if anything was changed.
+        """
+        scheme, key_id, box = _split(sealed)
+        cipher = self._ciphers.get(key_id)
+        if scheme != _SEALED:
+            raise VaultError("a stored secret is not one that a Vault has sealed")
+        if cipher is None:
+            raise VaultError("a stored secret is sealed with a key that is not at hand")
+        opened = _decrypt(cipher, box, _context(key_id, account_id, purpose))
+        if opened is None:
+            raise VaultError("a stored secret was changed, or sealed for another account or by another key")
+        return opened
+
+    def is_current(self, sealed: str) -> bool:
+        """Return whether the first key has sealed it."""
+        return sealed.startswith(self._prefix)
+
+    def __repr__(self) -> str:
+        return f"<Vault with keys {', '.join(self._ciphers)}>"
+
+
+class Plaintext:
+    """No sealing at all: whoever reads the store can make codes. Only :data:`PLAINTEXT` is one."""
+
+    def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
+        """Return *secret* in base64."""
+        del account_id, purpose
+        return _PLAIN + base64.b64encode(secret).decode("ascii")
+
+    def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
+        """Return what was written in plain; :class:`VaultError` for anything sealed."""
+        del account_id, purpose
+        scheme, _, raw = _split(sealed)
+        if scheme != _PLAIN or not raw:
+            raise VaultError("a stored secret is not in plain text, but no vault was given")
+        return raw
+
+    def is_current(self, sealed: str) -> bool:
+        """Return whether it was written in plain."""
+        return sealed.startswith(_PLAIN)
+
+    def __repr__(self) -> str:
+        return "PLAINTEXT"
+
+
+PLAINTEXT = Plaintext()
+"""The cipher that doesn't: for tests and demonstrations, asked for by name."""
+
+
+class _Cipher(Protocol):
+    def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
+
+    def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None) -> bytes: ...
+
+
+def _context(key_id: str, account_id: str, purpose: str) -> bytes:
+    # Neither ids of keys nor purposes hold a zero byte, so no two triples meet.
+    return f"totpkit\0{key_id}\0{purpose}\0{account_id}".encode()
+
+
+def _split(sealed: str) -> tuple[str, str, bytes]:
+    scheme, key_id, text = "", "", ""
+    if sealed.startswith(_PLAIN):
+        scheme, text = _PLAIN, sealed.removeprefix(_PLAIN)
+    elif sealed.startswith(_SEALED):
+        scheme, (key_id, _, text) = _SEALED, sealed.removeprefix(_SEALED).partition(":")
+    try:
+        return scheme, key_id, base64.b64decode(text, validate=True)
+    except ValueError:
+        return "", "", b""
+
+
+def _decrypt(cipher: _Cipher, box: bytes, context: bytes) -> bytes | None:
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra
+
+    try:
+        return cipher.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], context)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _checked_id(key_id: object) -> str:
+    if not isinstance(key_id, str) or not 0 < len(key_id) <= _LONGEST_ID or not _ID.issuperset(key_id):
+        raise InvalidParameterError("keys", f"must have ids of 1 to {_LONGEST_ID} of A-Z a-z 0-9 . _ -")
+    return key_id
+
+
+def _checked_key(key: object) -> bytes:
+    if not isinstance(key, bytes) or len(key) != KEY_BYTES:
+        raise InvalidParameterError("keys", f"must be bytes of {KEY_BYTES}: make one with new_key()")
+    return key
