@@ -17,6 +17,9 @@ from totpkit._steam import Steam
 from totpkit._totp import LONGEST_PERIOD, PERIOD, TOTP
 from totpkit.errors import InvalidParameterError, InvalidSecretError, InvalidURIError
 
+_LONGEST_NUMBER = 30
+"""Characters, leading zeros included: the interpreter may refuse to convert many more."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeyURI:
@@ -60,6 +63,8 @@ class KeyURI:
         parts = {"otp": otp, "account": read.account, "issuer": read.issuer, "counter": counter}
         for name, value in parts.items():
             object.__setattr__(uri, name, value)
+        if len(str(uri)) > _otpauth.LONGEST:  # careless text grows when it is quoted
+            raise InvalidURIError(f"a key URI must have at most {_otpauth.LONGEST} characters")
         return uri
 
     def __str__(self) -> str:
@@ -118,6 +123,7 @@ def _algorithm(parameters: Mapping[str, str]) -> Algorithm:
 def _number(parameters: Mapping[str, str], name: str, allowed: range, default: int | None = None) -> int:
     text = parameters.get(name, "" if default is None else str(default))
     # int() would admit a sign, underscores, spaces and the digits of every script.
-    if text.isascii() and text.isdigit() and int(text) in allowed:
+    plain = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+    if plain and int(text) in allowed:
         return int(text)
     raise InvalidURIError(f"{name} in a key URI must be plain digits, {allowed[0]} to {allowed[-1]}")

@@ -23,6 +23,7 @@ class Change(Generic[T]):
     """What was decided at a time: the record before and after, and the outcome.
 
     It is in the store already; ``before`` and ``after`` are one object if nothing was written.
+    ``resealed`` tells whether the secret in use was sealed anew with it.
     """
 
     account_id: str
@@ -30,6 +31,7 @@ class Change(Generic[T]):
     before: Record
     after: Record
     outcome: T
+    resealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,7 @@ class Ledger:
 
     async def read(self, account_id: str) -> Record:
         """Return the record, an empty one if there is none; :class:`RecordError` if it is corrupted."""
-        stored = await self.store.load(account_id)
-        return Record.EMPTY if stored is None else Record.from_bytes(stored)
+        return _decoded(await self._load(account_id))
 
     async def change(
         self, account_id: str, decide: Callable[[Record, Terms], tuple[Record, T]], *, purpose: str = IN_USE
@@ -61,24 +62,42 @@ class Ledger:
         Raises :class:`StoreError` after more lost races than attempts can explain.
         """
         sealing = Sealing(self.cipher, account_id)
-        for _ in range(self.policy.throttle.free + _LOST_RACES):
-            stored = await self.store.load(account_id)
-            before = Record.EMPTY if stored is None else Record.from_bytes(stored)
+        for _ in range(self.policy.throttle.allowance + _LOST_RACES):
+            stored = await self._load(account_id)
+            before = _decoded(stored)
             terms = Terms(self.policy, self.now(), lambda provision: sealing.codes(provision, purpose))
             after, outcome = decide(before, terms)
             if after is before:
                 return Change(account_id, terms.now, before, before, outcome)
-            after = sealing.resealed(after)
-            if await self.store.swap(account_id, stored, after.to_bytes(revision=before.revision + 1)):
-                return Change(account_id, terms.now, before, after, outcome)
+            sealed = sealing.resealed(after)
+            if await self._swap(account_id, stored, sealed.to_bytes(revision=before.revision + 1)):
+                resealed = sealed is not after
+                return Change(account_id, terms.now, before, sealed, outcome, resealed=resealed)
         raise StoreError("the record changed under every attempt to write it")
 
     async def erase(self, account_id: str) -> bool:
         """Remove the record, readable or not; tell whether there was one."""
-        for _ in range(self.policy.throttle.free + _LOST_RACES):
-            stored = await self.store.load(account_id)
+        for _ in range(self.policy.throttle.allowance + _LOST_RACES):
+            stored = await self._load(account_id)
             if stored is None:
                 return False
-            if await self.store.swap(account_id, stored, None):
+            if await self._swap(account_id, stored, None):
                 return True
         raise StoreError("the record changed under every attempt to remove it")
+
+    async def _load(self, account_id: str) -> bytes | None:
+        stored: object = await self.store.load(account_id)
+        if stored is None or isinstance(stored, bytes):
+            return stored
+        raise StoreError(f"a store must load bytes or None, not {type(stored).__name__}")
+
+    async def _swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
+        swapped: object = await self.store.swap(account_id, old, new)
+        if isinstance(swapped, bool):
+            return swapped
+        # Anything else may be true of itself, a coroutine that nobody awaited for one.
+        raise StoreError(f"a store must answer a swap by True or False, not by {type(swapped).__name__}")
+
+
+def _decoded(stored: bytes | None) -> Record:
+    return Record.EMPTY if stored is None else Record.from_bytes(stored)

@@ -6,6 +6,7 @@ The symbol is drawn by segno, which is imported with the first picture.
 import base64
 import io
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, TextIO
@@ -77,8 +78,15 @@ class QR:
                 content = self.png(scale=scale)
             case _:
                 raise InvalidParameterError("path", "must end in .svg or .png")
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
+        write_private(path, content)
+
+
+def write_private(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write a file that its owner alone can read, over one that others could as well."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # and no device, which others need
+            Path(path).chmod(0o600)
+        file.write(content)
 
 
 def qr(uri: str) -> QR:

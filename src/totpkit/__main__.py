@@ -1,0 +1,8 @@
+"""The command line, as ``python -m totpkit``."""
+
+import sys
+
+from totpkit._cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How fast totpkit is beside its peers: ``python -m pytest tests/benchmarks``."""

@@ -1,0 +1,249 @@
+"""QR pictures, read back by an independent decoder."""
+
+import base64
+import io
+import itertools
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+import resvg_py
+import zxingcpp
+from hypothesis import given, settings, strategies as st
+from PIL import Image
+
+from tests.strategies import RFC_SECRET, key_uris
+from totpkit import QR, TOTP, InvalidParameterError, KeyURI, qr
+
+URI = TOTP(RFC_SECRET).uri(account="alice@example.com", issuer="Acme")
+CAPACITY = "uri must be a str of 1 to 2953 bytes in UTF-8, which fit a QR code"
+BLACK, WHITE = 0, 255
+QUIET = 4  # modules that scanners need around a symbol (ISO/IEC 18004, section 9.1)
+
+
+def decoded(image: bytes | Image.Image) -> str:
+    """Return what a scanner reads that wants dark on light."""
+    picture = Image.open(io.BytesIO(image)) if isinstance(image, bytes) else image
+    found = zxingcpp.read_barcodes(picture.convert("L"), zxingcpp.BarcodeFormat.QRCode, try_invert=False)
+    assert len(found) == 1
+    return found[0].text
+
+
+def terminal_view(text: str, *, ink: int, paper: int) -> Image.Image:
+    """Return the picture that a terminal of these two colours shows."""
+    rows: list[list[int]] = []
+    for line in text.split("\n"):
+        upper, lower = [], []
+        for character, (foreground, background) in cells(line, ink, paper):
+            top, bottom = {" ": (0, 0), "▀": (1, 0), "▄": (0, 1), "█": (1, 1)}[character]
+            upper.append(foreground if top else background)
+            lower.append(foreground if bottom else background)
+        rows += [upper, lower]
+    return Image.fromarray(np.kron(np.array(rows, np.uint8), np.ones((6, 6), np.uint8)))
+
+
+def cells(line: str, ink: int, paper: int) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield the characters of a line with the colours that escape sequences give them."""
+    colours = (ink, paper)
+    for sequence, character in re.findall("\x1b\\[([0-9;]*)m|(.)", line):
+        if character:
+            yield character, colours
+        else:
+            colours = {"97;40": (WHITE, BLACK), "0": (ink, paper)}[sequence]
+
+
+@settings(max_examples=25)
+@given(key_uris.filter(lambda uri: len(str(uri)) < 1500))
+def test_key_uris(uri: KeyURI) -> None:
+    """A scanner reads the key URI in every form of its picture."""
+    picture = qr(str(uri))
+    assert str(uri) == decoded(picture.png(scale=4))
+    assert str(uri) == decoded(resvg_py.svg_to_bytes(svg_string=picture.svg(scale=4)))
+    assert str(uri) == decoded(terminal_view(picture.terminal(), ink=WHITE, paper=BLACK))
+
+
+@settings(max_examples=25)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=100))
+def test_any_text(text: str) -> None:
+    """A scanner reads any text, of whatever script."""
+    assert text == decoded(qr(text).png())
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 8, 20])
+def test_scales(scale: int) -> None:
+    """Every size is read, and a module has as many pixels as asked for."""
+    picture = qr(URI)
+    png = Image.open(io.BytesIO(picture.png(scale=scale)))
+    svg = Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=picture.svg(scale=scale))))
+    modules = len(picture.terminal().split("\n")[0])
+    assert (modules * scale,) * 2 == png.size == svg.size
+    enlarged = png.convert("L").resize((modules * 8,) * 2, Image.Resampling.NEAREST)
+    assert decoded(enlarged) == URI
+    assert np.array_equal(np.array(png.convert("L")), np.array(svg.convert("L")))
+
+
+def test_data_uri() -> None:
+    """The data URI holds the PNG."""
+    head, _, data = qr(URI).data_uri().partition(",")
+    assert head == "data:image/png;base64"
+    assert base64.b64decode(data, validate=True) == qr(URI).png()
+    assert decoded(base64.b64decode(qr(URI).data_uri(scale=3).partition(",")[2])) == URI
+
+
+def test_svg() -> None:
+    """The SVG is one element that can stand in HTML: no declaration, a title, nothing loaded."""
+    root = ET.fromstring(qr(URI).svg())  # noqa: S314 - a text of ours
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert {"title", "g", "path"} == {
+        child.tag.rpartition("}")[2] for child in root.iter() if child is not root
+    }
+    assert root[0].text == "QR code"
+    assert qr(URI).svg().startswith("<svg ")
+    assert "href" not in qr(URI).svg()
+
+
+def test_plain_terminal() -> None:
+    """The plain form is right on a dark terminal, and inverted on a light one."""
+    text = qr(URI).terminal()
+    assert decoded(terminal_view(text, ink=WHITE, paper=BLACK)) == URI
+    light = np.array(terminal_view(text, ink=BLACK, paper=WHITE))
+    assert decoded(Image.fromarray(BLACK + WHITE - light)) == URI
+    assert set(text) == set(" ▀▄█\n")
+    assert not text.endswith("\n")
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(WHITE, BLACK), (BLACK, WHITE), (128, 128)])
+def test_ansi_terminal(ink: int, paper: int) -> None:
+    """The form with escape sequences is right on a dark terminal, on a light one, and on any other."""
+    text = qr(URI).terminal(ansi=True)
+    assert decoded(terminal_view(text, ink=ink, paper=paper)) == URI
+    assert all(line.startswith("\x1b[97;40m") and line.endswith("\x1b[0m") for line in text.split("\n"))
+
+
+def test_quiet_zone() -> None:
+    """Every form has the four light modules around the symbol that scanners need, and not more."""
+    picture = qr(URI)
+    png = np.array(Image.open(io.BytesIO(picture.png(scale=1))).convert("L"))
+    terminal = np.array(terminal_view(picture.terminal(), ink=WHITE, paper=BLACK))[::6, ::6]
+    for image in (png, terminal[: png.shape[0]]):
+        dark = np.argwhere(image == BLACK)
+        assert [[QUIET, QUIET], [png.shape[0] - 1 - QUIET] * 2] == [
+            dark.min(0).tolist(),
+            dark.max(0).tolist(),
+        ]
+
+
+def test_same_again() -> None:
+    """The same text gives the same picture, byte for byte."""
+    assert qr(URI).png() == qr(URI).png()
+    assert qr(URI).svg() == qr(URI).svg()
+
+
+@pytest.mark.parametrize("text", ["1", "a" * 2953, "1" * 2953, "é" * 1476 + "a"])
+def test_capacity(text: str) -> None:
+    """A picture holds from one byte to as many as the largest symbol does."""
+    assert text == decoded(qr(text).png(scale=4))
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("", f"{CAPACITY}, not of 0"),
+        ("a" * 2954, f"{CAPACITY}, not of 2954"),
+        ("1" * 2954, f"{CAPACITY}, not of 2954"),
+        ("é" * 1477, f"{CAPACITY}, not of 2954"),
+        ("\ud800", f"{CAPACITY}, without lone surrogates"),
+        (b"otpauth://totp/alice", f"{CAPACITY}, not bytes"),
+        (None, f"{CAPACITY}, not NoneType"),
+        (KeyURI.parse(URI), f"{CAPACITY}, not KeyURI"),
+    ],
+)
+def test_refused(uri: object, message: str) -> None:
+    """What does not fit is refused with what would."""
+    with pytest.raises(InvalidParameterError) as caught:
+        qr(uri)  # type: ignore[arg-type]
+    assert message == str(caught.value)
+
+
+@pytest.mark.parametrize("scale", [0, 101, -1, 1.5, "8", None, True])
+@pytest.mark.parametrize("form", ["svg", "png", "data_uri"])
+def test_scale_refused(form: str, scale: object) -> None:
+    """The size is bounded in every form."""
+    with pytest.raises(InvalidParameterError, match=r"^scale must be an int from 1 to 100, not "):
+        getattr(qr(URI), form)(scale=scale)
+
+
+def test_repr() -> None:
+    """What is printed tells nothing of the text."""
+    assert repr(qr(URI)) == "QR()"
+
+
+@pytest.mark.parametrize("name", ["a.svg", "a.png", "a.SVG", "a.b.Png"])
+def test_save(tmp_path: Path, name: str) -> None:
+    """A picture is saved by the ending of its path, whose case does not matter."""
+    for path in (tmp_path / name, str(tmp_path / f"x{name}")):
+        qr(URI).save(path, scale=3)
+        content = Path(path).read_bytes()
+        expected = qr(URI).png(scale=3) if name.lower().endswith("png") else qr(URI).svg(scale=3).encode()
+        assert expected == content
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_save_mode(tmp_path: Path, umask: int) -> None:
+    """What is saved is readable by its owner alone, whatever the process would allow others."""
+    before = os.umask(umask)
+    try:
+        qr(URI).save(tmp_path / "a.png")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == 0o600
+
+
+def test_save_over(tmp_path: Path) -> None:
+    """A file that others could read is theirs no longer when a picture replaces it."""
+    path = tmp_path / "a.svg"
+    path.write_text("x" * 100_000, encoding="utf-8")
+    path.chmod(0o666)
+    qr(URI).save(path)
+    assert path.read_text(encoding="utf-8") == qr(URI).svg()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("name", ["a", "a.jpg", "svg", ".svg", "a.svg.gz", "a.svgz"])
+def test_save_endings(tmp_path: Path, name: str) -> None:
+    """Another ending is refused with those that there are, and nothing is written."""
+    with pytest.raises(InvalidParameterError, match=r"^path must end in \.svg or \.png$"):
+        qr(URI).save(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_save_errors(tmp_path: Path) -> None:
+    """What the system refuses is its error."""
+    with pytest.raises(FileNotFoundError):
+        qr(URI).save(tmp_path / "missing" / "a.png")
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(IsADirectoryError):
+        qr(URI).save(tmp_path / "a.png")
+
+
+def test_save_scale(tmp_path: Path) -> None:
+    """A size out of range leaves no file behind."""
+    for name in ("a.svg", "a.png"):
+        with pytest.raises(InvalidParameterError):
+            qr(URI).save(tmp_path / name, scale=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_forms_agree() -> None:
+    """All forms show the same modules."""
+    picture = qr(URI)
+    png = np.array(Image.open(io.BytesIO(picture.png(scale=1))).convert("L"))
+    for ansi, (ink, paper) in itertools.product((False, True), [(WHITE, BLACK)]):
+        view = np.array(terminal_view(picture.terminal(ansi=ansi), ink=ink, paper=paper))[::6, ::6]
+        assert np.array_equal(png, view[: png.shape[0]])
+    assert isinstance(picture, QR)

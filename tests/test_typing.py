@@ -1,0 +1,39 @@
+"""What a type checker tells users."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent / "typing"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return all that mypy says of both files."""
+    cache = tmp_path_factory.mktemp("mypy")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", f"--cache-dir={cache}"]
+    command += ["--config-file=", str(FOLDER / "usage.py"), str(FOLDER / "misuse.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=FOLDER)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_usage(found: str) -> None:
+    """What users write has the types that they expect."""
+    assert [line for line in found.splitlines() if "usage.py" in line] == []
+
+
+def test_misuse(found: str) -> None:
+    """What they must not write is refused, line by line and for the right reason."""
+    errors = re.findall(r"^misuse\.py:(\d+): error: .*\[([a-z-]+)\]$", found, re.MULTILINE)
+    marked = [
+        (str(number), code)
+        for number, line in enumerate((FOLDER / "misuse.py").read_text(encoding="utf-8").splitlines(), 1)
+        for code in re.findall(r"  # E: ([a-z-]+)", line)
+    ]
+    assert Counter(marked) == Counter(errors)
+    assert len(marked) >= 20
