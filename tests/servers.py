@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -24,6 +24,8 @@ KEEPS_ITS_WORD = (
     *("--maxmemory-policy", "noeviction"),
 )
 """Options of redis-server: what it has answered for is on the disk, and stays."""
+
+QUICK = ("--repl-diskless-sync-delay", "0")
 
 
 class Server(NamedTuple):
@@ -43,8 +45,10 @@ class Server(NamedTuple):
 
     def stop(self) -> None:
         """End it without waiting for those who are connected."""
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(PATIENCE)
+        while self.process.poll() is None:  # Redis refuses while it writes its first log
+            self.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.5)
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +92,7 @@ def running_redis(*options: str, parent: Path | None = None) -> Iterator[Server]
     """Run ``redis-server`` with these options, on a port and in a directory of its own."""
     command = found("redis-server")
     with tempfile.TemporaryDirectory(prefix="totpkit-redis-", dir=parent) as folder:
-        where = ("--bind", HOST, "--dir", folder, *KEEPS_ITS_WORD)
+        where = ("--bind", HOST, "--dir", folder, *KEEPS_ITS_WORD, *QUICK)
         with running(lambda port: [command, "--port", str(port), *where, *options], folder) as server:
             yield server
 

@@ -8,7 +8,7 @@ from tests.consoles import Played, play
 from tests.strategies import LAST_COUNTER, RFC_SECRET
 from totpkit import TOTP
 
-COMMANDS = ("secret", "uri", "qr", "code", "verify", "inspect", "demo")
+COMMANDS = ("secret", "key", "uri", "qr", "code", "verify", "inspect", "demo")
 UNKNOWN = "an argument is unknown or one too many; it is not repeated, as it may be a secret"
 TOO_LARGE = str(LAST_COUNTER + 1)
 

@@ -1,5 +1,6 @@
 """The command line."""
 
+import base64
 import io
 import os
 import re
@@ -15,6 +16,7 @@ from tests.strategies import RFC_SECRET, anything, hotps, key_uris, misspellings
 from totpkit import HOTP, TOTP, KeyURI, Secret
 from totpkit._cli import run
 from totpkit._console import Console
+from totpkit.vault import Vault
 
 TEXT = RFC_SECRET.to_base32()
 ENVIRON = {"TOTPKIT_SECRET": TEXT}
@@ -40,6 +42,17 @@ def test_secret() -> None:
 def test_secret_size() -> None:
     """Its length can be chosen."""
     assert len(Secret.from_base32(play("secret", "--bytes", "64").out.strip())) == 64
+
+
+# key
+
+
+def test_key() -> None:
+    """A new key for a vault is printed, another one each time; a vault takes it."""
+    first, second = play("key"), play("key")
+    assert (first.status, first.err) == (0, "")
+    assert first.out != second.out
+    assert Vault({"new": base64.b64decode(first.out, validate=False)})
 
 
 # uri, qr

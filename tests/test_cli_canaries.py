@@ -9,7 +9,7 @@ from tests.consoles import Played, play
 from tests.strategies import RFC_SECRET, anything
 
 TEXT = RFC_SECRET.to_base32()
-COMMANDS = ("secret", "uri", "qr", "code", "verify", "inspect", "demo")
+COMMANDS = ("secret", "key", "uri", "qr", "code", "verify", "inspect", "demo")
 CANARY = "CANARYCANARYCANARYCANARYCANARY77"
 CODE = "493817"
 MISPLACED: tuple[list[str], ...] = (

@@ -36,7 +36,8 @@ def test_built(account: str, issuer: str) -> None:
     assert label == ([issuer, account] if issuer else [account])
     named = [("issuer", issuer)] if issuer else []
     assert parse_qsl(parts.query) == [("secret", "JBSWY3DPEHPK3PXP"), *named, ("digits", "8")]
-    assert set(parts.path) <= UNRESERVED | set("/%:")
+    assert set(parts.path.removeprefix("/")) <= UNRESERVED | set("%:")
+    assert parts.path.count(":") == bool(issuer)
     assert set(parts.query) <= UNRESERVED | set("=&%")
 
 
@@ -106,6 +107,9 @@ def test_longest() -> None:
         ("Microsoft:Org:alice", "", "Microsoft", "Org:alice"),
         ("Microsoft%3AOrg:alice", "", "Microsoft:Org", "alice"),
         ("A%3AB:alice", "issuer=A%3AB", "A:B", "alice"),
+        ("A:B:alice", "issuer=A%3AB", "A:B", "alice"),
+        ("A%3AB%3Aalice", "issuer=A%3AB", "A:B", "alice"),
+        ("A:Bobby", "issuer=A%3AB", "A:B", "Bobby"),
         (":alice", "", "", "alice"),
         ("Acme:", "", "Acme", ""),
         ("Acme:alice", "issuer=Big+Corp", "Big Corp", "alice"),

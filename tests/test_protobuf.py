@@ -17,6 +17,15 @@ def test_round_trip(fields: list[tuple[int, int | bytes]]) -> None:
     assert fields == list(read_fields(message))
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [(0, "0800"), (127, "087f"), (128, "088001"), (150, "089601"), (2**64 - 1, "08ffffffffffffffffff01")],
+)
+def test_shortest(value: int, message: str) -> None:
+    """A number is written in as few bytes as the specification does."""
+    assert bytes.fromhex(message) == write_field(1, value)
+
+
 @given(st.integers(-(2**63), -1))
 def test_negative(value: int) -> None:
     """A negative integer is written as its 64-bit complement, in ten bytes."""

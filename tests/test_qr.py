@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import numpy as np
 import pytest
 import resvg_py
 import zxingcpp
 from hypothesis import given, settings, strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.strategies import RFC_SECRET, key_uris
 from totpkit import QR, TOTP, InvalidParameterError, KeyURI, qr
@@ -28,14 +27,24 @@ QUIET = 4  # modules that scanners need around a symbol (ISO/IEC 18004, section 
 
 def decoded(image: bytes | Image.Image) -> str:
     """Return what a scanner reads that wants dark on light."""
-    picture = Image.open(io.BytesIO(image)) if isinstance(image, bytes) else image
-    found = zxingcpp.read_barcodes(picture.convert("L"), zxingcpp.BarcodeFormat.QRCode, try_invert=False)
+    picture = grey(image) if isinstance(image, bytes) else enlarged(image)
+    found = zxingcpp.read_barcodes(picture, zxingcpp.BarcodeFormat.QRCode, try_invert=False)
     assert len(found) == 1
     return found[0].text
 
 
+def grey(image: bytes) -> Image.Image:
+    """Return a PNG in shades of grey."""
+    return Image.open(io.BytesIO(image)).convert("L")
+
+
+def enlarged(image: Image.Image) -> Image.Image:
+    """Return a picture whose modules are one pixel wide as a camera would see it."""
+    return image.resize((image.width * 6, image.height * 6), Image.Resampling.NEAREST)
+
+
 def terminal_view(text: str, *, ink: int, paper: int) -> Image.Image:
-    """Return the picture that a terminal of these two colours shows."""
+    """Return the picture that a terminal of these two colours shows, one pixel a module."""
     rows: list[list[int]] = []
     for line in text.split("\n"):
         upper, lower = [], []
@@ -44,7 +53,7 @@ def terminal_view(text: str, *, ink: int, paper: int) -> Image.Image:
             upper.append(foreground if top else background)
             lower.append(foreground if bottom else background)
         rows += [upper, lower]
-    return Image.fromarray(np.kron(np.array(rows, np.uint8), np.ones((6, 6), np.uint8)))
+    return Image.frombytes("L", (len(rows[0]), len(rows)), bytes(itertools.chain.from_iterable(rows)))
 
 
 def cells(line: str, ink: int, paper: int) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -78,13 +87,12 @@ def test_any_text(text: str) -> None:
 def test_scales(scale: int) -> None:
     """Every size is read, and a module has as many pixels as asked for."""
     picture = qr(URI)
-    png = Image.open(io.BytesIO(picture.png(scale=scale)))
-    svg = Image.open(io.BytesIO(resvg_py.svg_to_bytes(svg_string=picture.svg(scale=scale))))
+    png = grey(picture.png(scale=scale))
+    svg = grey(resvg_py.svg_to_bytes(svg_string=picture.svg(scale=scale)))
     modules = len(picture.terminal().split("\n")[0])
     assert (modules * scale,) * 2 == png.size == svg.size
-    enlarged = png.convert("L").resize((modules * 8,) * 2, Image.Resampling.NEAREST)
-    assert decoded(enlarged) == URI
-    assert np.array_equal(np.array(png.convert("L")), np.array(svg.convert("L")))
+    assert decoded(png) == URI
+    assert png.tobytes() == svg.tobytes()
 
 
 def test_data_uri() -> None:
@@ -111,8 +119,7 @@ def test_plain_terminal() -> None:
     """The plain form is right on a dark terminal, and inverted on a light one."""
     text = qr(URI).terminal()
     assert decoded(terminal_view(text, ink=WHITE, paper=BLACK)) == URI
-    light = np.array(terminal_view(text, ink=BLACK, paper=WHITE))
-    assert decoded(Image.fromarray(BLACK + WHITE - light)) == URI
+    assert decoded(ImageOps.invert(terminal_view(text, ink=BLACK, paper=WHITE))) == URI
     assert set(text) == set(" ▀▄█\n")
     assert not text.endswith("\n")
 
@@ -128,14 +135,11 @@ def test_ansi_terminal(ink: int, paper: int) -> None:
 def test_quiet_zone() -> None:
     """Every form has the four light modules around the symbol that scanners need, and not more."""
     picture = qr(URI)
-    png = np.array(Image.open(io.BytesIO(picture.png(scale=1))).convert("L"))
-    terminal = np.array(terminal_view(picture.terminal(), ink=WHITE, paper=BLACK))[::6, ::6]
-    for image in (png, terminal[: png.shape[0]]):
-        dark = np.argwhere(image == BLACK)
-        assert [[QUIET, QUIET], [png.shape[0] - 1 - QUIET] * 2] == [
-            dark.min(0).tolist(),
-            dark.max(0).tolist(),
-        ]
+    png = grey(picture.png(scale=1))
+    terminal = terminal_view(picture.terminal(), ink=WHITE, paper=BLACK)
+    for image in (png, terminal.crop((0, 0, *png.size))):
+        dark = ImageOps.invert(image).getbbox()
+        assert dark == (QUIET, QUIET, png.width - QUIET, png.height - QUIET)
 
 
 def test_same_again() -> None:
@@ -205,13 +209,46 @@ def test_save_mode(tmp_path: Path, umask: int) -> None:
 
 
 def test_save_over(tmp_path: Path) -> None:
-    """A file that others could read is theirs no longer when a picture replaces it."""
+    """Nothing stays of a longer file that a picture replaces."""
     path = tmp_path / "a.svg"
     path.write_text("x" * 100_000, encoding="utf-8")
-    path.chmod(0o666)
     qr(URI).save(path)
     assert path.read_text(encoding="utf-8") == qr(URI).svg()
+
+
+def test_save_over_mode(tmp_path: Path) -> None:
+    """A file that others could read is theirs no longer when a picture replaces it."""
+    path = tmp_path / "a.png"
+    path.touch()
+    path.chmod(0o666)
+    qr(URI).save(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_save_never_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new file is its owner's alone from its first moment, before its mode is set."""
+    modes: list[int] = []
+    monkeypatch.setattr(Path, "chmod", lambda self, _: modes.append(stat.S_IMODE(self.stat().st_mode)))
+    before = os.umask(0)
+    try:
+        qr(URI).save(tmp_path / "a.png")
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+
+
+def test_save_pipe(tmp_path: Path) -> None:
+    """What is no regular file, and may serve others too, keeps its mode."""
+    path = tmp_path / "a.png"
+    os.mkfifo(path)
+    path.chmod(0o644)
+    pipe = os.open(path, os.O_RDWR)  # a reader, without which the writer would wait
+    try:
+        qr(URI).save(path)
+        assert os.read(pipe, 100_000) == qr(URI).png()
+    finally:
+        os.close(pipe)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("name", ["a", "a.jpg", "svg", ".svg", "a.svg.gz", "a.svgz"])
@@ -242,8 +279,8 @@ def test_save_scale(tmp_path: Path) -> None:
 def test_all_forms_agree() -> None:
     """All forms show the same modules."""
     picture = qr(URI)
-    png = np.array(Image.open(io.BytesIO(picture.png(scale=1))).convert("L"))
-    for ansi, (ink, paper) in itertools.product((False, True), [(WHITE, BLACK)]):
-        view = np.array(terminal_view(picture.terminal(ansi=ansi), ink=ink, paper=paper))[::6, ::6]
-        assert np.array_equal(png, view[: png.shape[0]])
+    png = grey(picture.png(scale=1))
+    for ansi in (False, True):
+        view = terminal_view(picture.terminal(ansi=ansi), ink=WHITE, paper=BLACK)
+        assert png.tobytes() == view.crop((0, 0, *png.size)).tobytes()
     assert isinstance(picture, QR)

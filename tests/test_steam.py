@@ -72,6 +72,14 @@ def test_foreign_digits(digit: str) -> None:
     assert Steam(RFC_SECRET)._read("2345" + digit) is None
 
 
+@pytest.mark.proves("T03")
+def test_ligature() -> None:
+    """A ligature, whose upper case is two letters of the alphabet, makes no code."""
+    assert "\ufb00".upper() == "FF"
+    assert Steam(RFC_SECRET)._read("2FF34") is not None
+    assert Steam(RFC_SECRET)._read("2\ufb0034") is None
+
+
 @pytest.mark.parametrize("letter", sorted(set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") - set(second.STEAM)))
 def test_letters_left_out(letter: str) -> None:
     """The letters and digits that look like others make no code."""

@@ -13,7 +13,7 @@ from totpkit._attempt import Terms, refusal, unlocked
 from totpkit._colour import Colour
 from totpkit._enrolling import begun, cancelled, confirmed, owner_of, revoked
 from totpkit._enrollment import Enrollment, Status
-from totpkit._herald import Herald, attempt_events
+from totpkit._herald import Herald, attempt_events, resealing_events
 from totpkit._ledger import Change, Ledger
 from totpkit._otpauth import checked_name
 from totpkit._outcome import Accepted, Reason, Rejected
@@ -48,7 +48,7 @@ class Accounts:
         expires_at = change.outcome.expires_at
         if change.after is not change.before:
             event = events.EnrollmentBegun(account_id=account_id, at=change.at, expires_at=expires_at)
-            await self._herald.tell(event)
+            await self._herald.tell(event, *resealing_events(change))
         return sealing.shown(change.outcome.provision, PENDING, expires_at)
 
     async def confirm_enrollment(self, account_id: str, code: str, binding: str) -> Answer:
@@ -110,11 +110,17 @@ class Accounts:
         codes = first.outcome
         if isinstance(codes, Rejected) or symbols is None:
             refused = codes if isinstance(codes, Rejected) else Rejected(Reason.MALFORMED)
-            return await self._redeemed(Change(account_id, first.at, first.before, first.after, refused), 0)
+            told: Change[Answer] = Change(
+                account_id, first.at, first.before, first.after, refused, resealed=first.resealed
+            )
+            return await self._redeemed(told, 0)
         digest = await self._colour.offload(partial(codes.hash, symbols))
         second = await self._ledger.change(account_id, lambda record, _: settled(record, codes.salt, digest))
         left = 0 if second.after.recovery is None else second.after.recovery.left
-        return await self._redeemed(replace(second, before=first.before), left)
+        after = second.after if second.outcome else first.after  # others' failures are theirs to tell
+        resealed = first.resealed or second.resealed
+        told = replace(second, before=first.before, after=after, resealed=resealed)
+        return await self._redeemed(told, left)
 
     async def status(self, account_id: str) -> Status:
         record = await self._read(account_id)
@@ -163,6 +169,7 @@ class Accounts:
         )
         if event is not None and change.after is not change.before:
             await self._herald.tell(event(account_id=account_id, at=change.at))
+        await self._herald.tell(*resealing_events(change))
         return change
 
     async def _answer(self, change: Change[Answer], accepted: Callable[[Accepted], events.Event]) -> Answer:

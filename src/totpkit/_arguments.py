@@ -8,10 +8,9 @@ from typing import NamedTuple, NoReturn
 from totpkit._codes import COUNTERS, Algorithm
 from totpkit._console import VARIABLE, CommandError
 from totpkit._decimal import DIGITS
-from totpkit._secret import STRONG_BYTES
+from totpkit._secret import LARGEST_BYTES, STRONG_BYTES
 from totpkit._totp import LONGEST_PERIOD
 
-_LARGEST_SECRET = 1024
 _LONGEST_NUMBER = len(str(COUNTERS))
 
 _READING = f"""\
@@ -84,10 +83,14 @@ def _parser() -> _Parser:
 
 
 def _secret(parser: _Parser) -> None:
-    size = _number(STRONG_BYTES, _LARGEST_SECRET)
+    size = _number(STRONG_BYTES, LARGEST_BYTES)
     parser.add_argument(
         "--bytes", type=size, default=20, metavar="N", help="length in bytes, 16 or more (default: 20)"
     )
+
+
+def _key(_: _Parser) -> None:
+    """Take nothing: a key has one form."""
 
 
 def _uri(parser: _Parser) -> None:
@@ -174,6 +177,13 @@ _COMMANDS = (
         "print a new secret",
         "Print a new secret from the operating system's random generator, in base32.",
         _secret,
+    ),
+    _Command(
+        "key",
+        "print a new key for a vault",
+        "Print a new key of 32 bytes from the operating system's random generator, in\n"
+        "base64: what a Vault seals secrets with. Keep it where the records are not.",
+        _key,
     ),
     _Command(
         "uri",

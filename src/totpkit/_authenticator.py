@@ -5,10 +5,20 @@ They hold no logic: each method hands its coroutine to be driven or awaited.
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from totpkit._accounts import Accounts
 from totpkit._clock import Clock
-from totpkit._colour import Inline, InlineStore, Pending, Suspending, drive, refuse_async, require_async
+from totpkit._colour import (
+    Inline,
+    InlineStore,
+    Pending,
+    Suspending,
+    carry,
+    drive,
+    refuse_async,
+    require_async,
+)
 from totpkit._enrollment import Enrollment, Status
 from totpkit._herald import Herald
 from totpkit._ledger import Ledger
@@ -47,7 +57,7 @@ class Authenticator:
     ) -> None:
         refuse_async(clock, on_event)
         colour = Inline()
-        ledger = Ledger(InlineStore(store), vault, policy, clock)
+        ledger = Ledger(InlineStore(store), vault, policy, partial(carry, clock))
         self._accounts = Accounts(ledger, Herald(colour, on_event), colour, issuer=issuer)
 
     def begin_enrollment(self, account_id: str, label: str, binding: str = "") -> Enrollment:

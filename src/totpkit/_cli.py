@@ -1,6 +1,7 @@
 """The command line: what each command does. Decides nothing about codes."""
 
 from argparse import Namespace
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -17,6 +18,7 @@ from totpkit._qr import qr, write_private
 from totpkit._secret import Secret
 from totpkit._wording import seconds_left, verdict
 from totpkit.errors import TotpkitError
+from totpkit.vault import new_key
 
 _OK, _REJECTED, _ERROR, _INTERRUPTED, _NOBODY_READS = 0, 1, 2, 130, 141
 """Exit statuses; the last two are what shells say of SIGINT and SIGPIPE."""
@@ -63,6 +65,11 @@ def _run(argv: Sequence[str] | None, console: Console) -> int:
 
 def _secret(options: Namespace, console: Console) -> int:
     console.say(Secret.generate(options.bytes).to_base32())
+    return _OK
+
+
+def _key(_: Namespace, console: Console) -> int:
+    console.say(b64encode(new_key()).decode("ascii"))
     return _OK
 
 
@@ -137,6 +144,7 @@ def _given(options: Namespace, console: Console) -> Given:
 
 _COMMANDS: dict[str, Callable[[Namespace, Console], int]] = {
     "secret": _secret,
+    "key": _key,
     "uri": _uri,
     "qr": _qr,
     "code": _code,

@@ -104,7 +104,7 @@ def carry(work: Callable[[], T]) -> T:
     try:
         return work()
     except StopIteration as error:
-        raise Carried(error) from None
+        raise Carried(error) from error
 
 
 def drive(coroutine: Coroutine[object, None, T]) -> T:
@@ -153,6 +153,8 @@ class Pending(Coroutine[object, None, T_co]):
     ) -> object:
         """Raise in it, as an event loop does to cancel."""
         if isinstance(kind, BaseException):
+            return self._coroutine.throw(kind)
+        if value is None and traceback is None:  # three arguments are deprecated since Python 3.12
             return self._coroutine.throw(kind)
         return self._coroutine.throw(kind, value, traceback)
 

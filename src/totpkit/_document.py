@@ -1,7 +1,7 @@
 """Reading JSON that somebody may have tampered with. Knows nothing of what it says."""
 
 import json
-import math
+import sys
 from enum import StrEnum
 from typing import NoReturn, Self, TypeVar
 
@@ -15,6 +15,11 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+_GREATEST = 2**64
+"""Of whole numbers: a counter has 8 bytes (RFC 4226, section 5.1), and nothing counted goes so far."""
+
+_FINITE = sys.float_info.max
 
 
 class Document:
@@ -59,7 +64,7 @@ class Document:
             raise _refusal(name)
         return raw
 
-    def whole(self, name: str, low: float = 0, high: float = math.inf) -> int:
+    def whole(self, name: str, low: int = 0, high: int = _GREATEST) -> int:
         """Return the integer from *low* to *high* under *name*."""
         value = self._field(name)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -77,9 +82,9 @@ class Document:
     def time(self, name: str) -> float:
         """Return the finite number of 0 or more under *name*."""
         value = self._field(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _FINITE:
             raise _refusal(name)
-        return value
+        return float(value)
 
     def maybe_time(self, name: str) -> float | None:
         """Return what :meth:`time` does, or ``None`` for JSON's null."""

@@ -4,13 +4,15 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from totpkit import events
 from totpkit._colour import Colour
 from totpkit._ledger import Change
 from totpkit._outcome import Accepted, Reason, Rejected
-from totpkit._record import Record
 from totpkit.events import Event
+
+T = TypeVar("T")
 
 OnEvent = Callable[[Event], Awaitable[None] | None]
 """Is told each event; what it raises is logged and changes nothing."""
@@ -52,12 +54,10 @@ def attempt_events(
         yield events.CodeRejected(account_id=who, at=at, reason=outcome.reason, failures=failures)
     if change.before.failures < cap <= failures:
         yield events.Disabled(account_id=who, at=at, failures=failures)
-    if resealed(change.before, change.after):
-        yield events.Resealed(account_id=who, at=at)
+    yield from resealing_events(change)
 
 
-def resealed(before: Record, after: Record) -> bool:
-    """Return whether one and the same secret was sealed anew."""
-    if before.active is None or after.active is None or before.generation != after.generation:
-        return False
-    return before.active.provision.sealed != after.active.provision.sealed
+def resealing_events(change: Change[T]) -> Iterator[Event]:
+    """Yield that the secret was sealed anew, if it was."""
+    if change.resealed:
+        yield events.Resealed(account_id=change.account_id, at=change.at)

@@ -8,6 +8,7 @@ from totpkit._bounds import whole, within
 from totpkit._codes import Algorithm
 from totpkit._decimal import DIGITS
 from totpkit._recovery import COSTS
+from totpkit._secret import STRONG_BYTES
 from totpkit._throttle import DAY, Throttle
 from totpkit._totp import LONGEST_PERIOD, PERIOD
 from totpkit._window import WIDEST, Window
@@ -57,7 +58,7 @@ class Policy:
         whole("longest_period", self.longest_period, 1, LONGEST_PERIOD)
         whole("period", self.period, 1, self.longest_period)
         whole("shortest_secret", self.shortest_secret, 14, 1024)
-        whole("secret_bytes", self.secret_bytes, self.shortest_secret, 1024)
+        whole("secret_bytes", self.secret_bytes, max(self.shortest_secret, STRONG_BYTES), 1024)
         whole("drift_bound", self.drift_bound, 0, 100)
         within("enrollment_lifetime", self.enrollment_lifetime, 1.0, DAY)
         whole("recovery_codes", self.recovery_codes, 1, 100)
@@ -81,12 +82,14 @@ class Policy:
         """Tell in a few lines what these numbers mean, overrides included."""
         throttle, window, bits = self.throttle, self.window, self.secret_bytes * 8
         a_day = throttle.answers(DAY)
+        waits = f"{throttle.free} free, then waits of {throttle.first_wait:g} s to {throttle.longest_wait:g} s"
+        if not throttle.first_wait:
+            waits = "no waits"
         lines = {
             "new credentials": f"{self.digits} digits, {self.algorithm}, {self.period} s, {bits} bits",
             "a code lives": f"{self.code_lifetime} s ({window.past} steps late, {window.future} early)",
             "drift followed": f"up to {self.drift_bound} steps",
-            "failures": f"{throttle.free} free, then waits of {throttle.first_wait:g} s to "
-            f"{throttle.longest_wait:g} s; disabled at {throttle.cap}",
+            "failures": f"{waits}; disabled at {throttle.cap}",
             "guessing in a day": f"{a_day} answers, a chance of {self._chance_of(a_day):.2g}",
             "guessing until disabled": f"{throttle.cap} answers, a chance of "
             f"{self._chance_of(throttle.cap):.2g}",

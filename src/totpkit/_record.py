@@ -5,7 +5,7 @@ and hashes.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from totpkit._codes import COUNTERS, Algorithm
@@ -26,7 +26,7 @@ VERSION = 1
 class Provision:
     """A sealed secret and what a phone was told with it; unchanged for its whole life."""
 
-    sealed: str
+    sealed: str = field(repr=False)
     digits: int
     algorithm: Algorithm
     period: int

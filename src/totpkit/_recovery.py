@@ -54,7 +54,7 @@ class RecoverySet:
     def hash(self, code: str) -> bytes:
         """Return the hash of a code that :func:`read_recovery_code` has read: one scrypt."""
         n = 1 << self.cost
-        memory = 2 * 128 * _BLOCK_SIZE * n
+        memory = 128 * _BLOCK_SIZE * (n + 3)  # RFC 7914, section 4: V, B, and what mixing them needs
         raw = code.encode("ascii")
         return hashlib.scrypt(raw, salt=self.salt, n=n, r=_BLOCK_SIZE, p=1, maxmem=memory, dklen=HASH_BYTES)
 

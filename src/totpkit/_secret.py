@@ -15,6 +15,9 @@ Entropy = Callable[[int], bytes]
 STRONG_BYTES = 16
 """RFC 4226, section 4, R6: at least 128 bits, and 160 recommended."""
 
+LARGEST_BYTES = 1024
+"""Of a new secret; more than any hash has use for."""
+
 _BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _LENGTHS = frozenset({0, 2, 4, 5, 7})
 """Characters that a last, incomplete group of eight can have (RFC 4648, section 6)."""
@@ -41,7 +44,7 @@ class Secret:
         The default is the 160 bits that RFC 4226, section 4, R6 recommends; fewer than
         its required 128 raise :class:`InvalidParameterError`.
         """
-        return cls.from_bytes(entropy(whole("nbytes", nbytes, STRONG_BYTES, 1024)))
+        return cls.from_bytes(entropy(whole("nbytes", nbytes, STRONG_BYTES, LARGEST_BYTES)))
 
     @classmethod
     def from_base32(cls, text: str) -> Self:

@@ -36,6 +36,11 @@ class Throttle:
         within("longest_wait", self.longest_wait, 0.0, 30 * DAY)
         within("first_wait", self.first_wait, 0.0, self.longest_wait)
 
+    @property
+    def allowance(self) -> int:
+        """The number of guesses that are answered at one moment."""
+        return self.free if self.first_wait else self.cap
+
     def wait(self, failures: int) -> float:
         """Return the seconds that begin with the failure of this number, counted from 1."""
         if failures < self.free:

@@ -127,9 +127,11 @@ def _split(sealed: str) -> tuple[str, str, bytes]:
     elif sealed.startswith(_SEALED):
         scheme, (key_id, _, text) = _SEALED, sealed.removeprefix(_SEALED).partition(":")
     try:
-        return scheme, key_id, base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except ValueError:
         return "", "", b""
+    # The last digit may have bits of no byte: with others in them the text would not be ours.
+    return (scheme, key_id, raw) if base64.b64encode(raw).decode("ascii") == text else ("", "", b"")
 
 
 def _decrypt(cipher: _Cipher, box: bytes, context: bytes) -> bytes | None:

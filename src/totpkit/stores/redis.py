@@ -4,6 +4,7 @@ The server must keep what it has answered for: ``maxmemory-policy noeviction``, 
 ``appendonly yes`` with ``appendfsync always``.
 """
 
+import os
 from collections.abc import Mapping
 
 import redis
@@ -21,16 +22,19 @@ PREFIX = "totpkit:"
 _FAILURES = (redis.RedisError, OSError)
 
 _SWAP = """
-local now = redis.call('GET', KEYS[1])
-if ARGV[1] == '' then
-  if now then return 0 end
-elseif now ~= ARGV[1] then
-  return 0
-end
-if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2]) end
+local stored = redis.call('GET', KEYS[1])
+if stored and string.sub(stored, 1, 16) == ARGV[3] then return 1 end
+if (stored and string.sub(stored, 17) or '') ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[3] .. ARGV[2]) end
 return 1
 """
-"""No record is empty, so an empty argument stands for absence."""
+"""No record is empty, so an empty argument stands for absence.
+
+Before a record stands the mark of the swap that wrote it: a client that lost the answer asks
+again, and must not hear that its own write came in between.
+"""
+
+_MARK_BYTES = 16
 
 
 class RedisStore:
@@ -55,7 +59,7 @@ class RedisStore:
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
         """Write *new* if the value is still *old*; tell whether it was."""
-        keys, values = [self._terms.key(account_id)], [old or b"", new or b""]
+        keys, values = [self._terms.key(account_id)], [old or b"", new or b"", os.urandom(_MARK_BYTES)]
         if not self._terms.wait_replicas:
             return _swapped(answered(lambda: self._script(keys, values), *_FAILURES))
         pipeline = self._client.pipeline(transaction=False)  # WAIT counts for its own connection only
@@ -85,7 +89,7 @@ class AsyncRedisStore:
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
         """Write *new* if the value is still *old*; tell whether it was."""
-        keys, values = [self._terms.key(account_id)], [old or b"", new or b""]
+        keys, values = [self._terms.key(account_id)], [old or b"", new or b"", os.urandom(_MARK_BYTES)]
         if not self._terms.wait_replicas:
             return _swapped(await answered_later(self._script(keys, values), *_FAILURES))
         pipeline = self._client.pipeline(transaction=False)
@@ -125,6 +129,8 @@ def _swapped(answer: object) -> bool:
 
 
 def _record(value: object) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return value[_MARK_BYTES:]
     raise StoreError(f"the store answered with {type(value).__name__}, not bytes")

@@ -8,8 +8,11 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from totpkit._bounds import within
 from totpkit._failures import answered
@@ -23,26 +26,29 @@ _CREATE = (
     "CREATE TABLE IF NOT EXISTS totpkit (account_id BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"
 )
 _PAUSE = 0.01
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_PRIMARY = 0xFF  # of an extended error code; https://sqlite.org/rescode.html
 
 
 class SQLiteStore:
     """A :class:`~totpkit.Store` in the file *path*, which it makes, readable by its owner alone.
 
     Any number of threads and processes may share the file, but no network file system
-    (https://sqlite.org/wal.html). Who finds it locked waits up to *timeout* seconds. After
-    a fork the child opens connections of its own.
+    (https://sqlite.org/wal.html). Who finds it locked waits up to *timeout* seconds. Before
+    a fork the connections at rest are closed, and the child opens its own.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
         self._idle: list[sqlite3.Connection] = []
-        self._of_parents: list[list[sqlite3.Connection]] = []
         self._pid = os.getpid()
-        self._path = Path(path)
-        if not self._path.name or self._path.name == ":memory:":
+        name = Path(path).name
+        if not name or name == ":memory:":
             raise InvalidParameterError(
                 "path", "must be a file: a database in memory is lost, and not shared"
             )
+        self._path = Path(path).absolute()  # the same file wherever the process goes
         self._timeout = within("timeout", timeout, 0.0, 3600.0)
+        _open_stores[id(self)] = self
         self._with_connection(lambda connection: connection.execute(_CREATE))
 
     def load(self, account_id: str) -> bytes | None:
@@ -72,16 +78,14 @@ class SQLiteStore:
             self._idle.pop().close()
 
     def __del__(self) -> None:
-        if self._pid == os.getpid():
-            self.close()
+        self._leave_parents()
+        self.close()
 
     def _with_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return answered(lambda: self._borrowed(work), sqlite3.Error, OSError)
 
     def _borrowed(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        if self._pid != os.getpid():  # https://sqlite.org/howtocorrupt.html, section 2.6: nor close them
-            self._of_parents.append(self._idle)
-            self._idle, self._pid = [], os.getpid()
+        self._leave_parents()
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -94,12 +98,23 @@ class SQLiteStore:
         self._idle.append(connection)
         return result
 
+    def _leave_parents(self) -> None:
+        # A child may not even close them (https://sqlite.org/howtocorrupt.html, section 2.6); it
+        # has some only after a fork that Python was not told of.
+        if self._pid != os.getpid():
+            _of_parents.append(self._idle)
+            self._idle, self._pid = [], os.getpid()
+
     def _open(self) -> sqlite3.Connection:
-        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+        _make_file(self._path)
         connection = sqlite3.connect(
             self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
         )
-        self._make_durable(connection)
+        try:
+            self._make_durable(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _make_durable(self, connection: sqlite3.Connection) -> None:
@@ -109,10 +124,34 @@ class SQLiteStore:
             try:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
-            except sqlite3.OperationalError:
-                if time.monotonic() > deadline:
-                    connection.close()
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & _PRIMARY not in _BUSY or time.monotonic() > deadline:
                     raise
                 time.sleep(_PAUSE)
             else:
                 return
+
+
+_open_stores: WeakValueDictionary[int, SQLiteStore] = WeakValueDictionary()
+_of_parents: list[list[sqlite3.Connection]] = []
+_making = Lock()
+
+
+def _make_file(path: Path) -> None:
+    # Closing any descriptor of a file drops all locks that this process has on it, those of its
+    # connections too (https://sqlite.org/howtocorrupt.html, section 2.2). So one is opened only of
+    # a file that is new, and closed before any thread here can have connected to it.
+    with _making, suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _before_fork() -> None:
+    _making.acquire()
+    for reference in _open_stores.valuerefs():
+        store = reference()
+        if store is not None:
+            store.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_making.release, after_in_child=_making.release)

@@ -1,0 +1,266 @@
+"""What a store must do, as tests of it. Knows nothing of any store.
+
+They need no test framework: their names begin with ``test_`` and they assert, so pytest and
+unittest both find them in a subclass.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Self, TypeVar
+
+from totpkit._ports import AsyncStore, Store
+
+T = TypeVar("T")
+
+_CONFUSABLE = (
+    *("a", "A", "a ", "\u00e1", "a\u0301", "\uff41", "\u00df", "ss", "1", "01", "\u0661", "%", "_", "a/b"),
+    *("\N{SNOWMAN}" * 60 + "a", "\N{SNOWMAN}" * 60 + "b"),
+)
+_CONFUSABLE_RECORDS = (b"one", b"One", b"one ", b"one\n", b"one\0", b"on\xe9", b"on\xc3\xa9", b"one\0two")
+
+
+class StoreContract(ABC):
+    """What a store must do for nobody to pass twice; subclass it and say how to make one.
+
+    Every test makes its own stores, which must all share one database, and uses account ids
+    that no other uses. Concurrency is tested by threads, each with a store of its own, that
+    take turns at every line of the store's module.
+    """
+
+    THREADS = 16
+
+    @abstractmethod
+    def make_store(self) -> Store:
+        """Return a store, connected to the same database at each call."""
+
+    def test_absent_account_loads_as_none(self) -> None:
+        """An account that was never written is absent."""
+        _check(None, self.make_store().load(_fresh("absent")))
+
+    def test_first_swap_expects_absence(self) -> None:
+        """The first write succeeds only on absence, and another store reads it."""
+        account = _fresh("first")
+        _yes(self.make_store().swap(account, None, b"one"))
+        _no(self.make_store().swap(account, None, b"two"))
+        _check(b"one", self.make_store().load(account))
+
+    def test_swap_writes_over_what_was_read_only(self) -> None:
+        """A write over any other value than the stored one does nothing."""
+        store, account = self.make_store(), _fresh("stale")
+        _no(store.swap(account, b"one", b"two"))
+        _yes(store.swap(account, None, b"one"))
+        _no(store.swap(account, b"two", b"three"))
+        _check(b"one", store.load(account))
+        _yes(store.swap(account, b"one", b"two"))
+        _check(b"two", store.load(account))
+
+    def test_load_is_the_latest(self) -> None:
+        """A store reads what another has written since it last looked."""
+        store, other, account = self.make_store(), self.make_store(), _fresh("latest")
+        _check(None, store.load(account))
+        _yes(other.swap(account, None, b"one"))
+        _check(b"one", store.load(account))
+        _yes(other.swap(account, b"one", b"two"))
+        _check(b"two", store.load(account))
+        _yes(store.swap(account, b"two", None))
+        _check(None, other.load(account))
+
+    def test_removal_is_a_swap(self) -> None:
+        """A record is removed only while it is the one that was read; then it can begin anew."""
+        store, account = self.make_store(), _fresh("removed")
+        _yes(store.swap(account, None, b"one"))
+        _no(store.swap(account, b"two", None))
+        _yes(store.swap(account, b"one", None))
+        _check(None, store.load(account))
+        _no(store.swap(account, b"one", None))
+        _yes(store.swap(account, None, b"one"))
+
+    def test_swap_of_absence_for_absence(self) -> None:
+        """Nothing for nothing tells whether the account is absent, and writes nothing."""
+        store, account = self.make_store(), _fresh("nothing")
+        _yes(store.swap(account, None, None))
+        _check(None, store.load(account))
+        _yes(store.swap(account, None, b"one"))
+        _no(store.swap(account, None, None))
+
+    def test_records_are_bytes(self) -> None:
+        """Every byte comes back, and records of 64 KiB too."""
+        store, account = self.make_store(), _fresh("bytes")
+        old = bytes(range(256))
+        _yes(store.swap(account, None, old))
+        new = old * 256
+        _yes(store.swap(account, old, new[:-1]))
+        _check(new[:-1], store.load(account))
+
+    def test_records_stay_apart(self) -> None:
+        """Records that differ by case, at their ends or behind a zero byte are different."""
+        store, account = self.make_store(), _fresh("records")
+        old = None
+        for record in _CONFUSABLE_RECORDS:
+            for other in _CONFUSABLE_RECORDS:
+                if other != old:
+                    _no(store.swap(account, other, b"new"))
+            _yes(store.swap(account, old, record))
+            _check(record, store.load(account))
+            old = record
+
+    def test_account_ids_stay_apart(self) -> None:
+        """Ids that differ by case, accent, normal form, a trailing space or a digit's script are two.
+
+        So are two of 255 bytes that only their ends tell apart.
+        """
+        store, prefix = self.make_store(), _fresh("")
+        ids = [prefix + end for end in _CONFUSABLE]
+        for place, account in enumerate(ids):
+            _yes(store.swap(account, None, b"%d" % place))
+        _check([b"%d" % place for place in range(len(ids))], [store.load(account) for account in ids])
+
+    def test_one_of_many_swaps_wins(self) -> None:
+        """Of swaps at the same moment over the same value exactly one succeeds, time and again."""
+        account = _fresh("race")
+        stores = [self.make_store() for _ in range(self.THREADS)]
+        old: bytes | None = None
+        for turn in range(10):
+            news = [b"%d by %d" % (turn, rival) for rival in range(self.THREADS)]
+            works = [_swapper(store, account, old, new) for store, new in zip(stores, news, strict=True)]
+            wins = _at_once(stores, works)
+            _check(1, sum(wins))
+            old = stores[0].load(account)
+            _check(news[wins.index(True)], old)
+
+    def test_no_increment_is_lost(self) -> None:
+        """Threads that each count up by load and swap, again after a lost race, lose no count."""
+        account, rounds = _fresh("count"), 5
+        stores = [self.make_store() for _ in range(self.THREADS)]
+        total = self.THREADS * rounds
+        _at_once(stores, [_counter(store, account, rounds, total) for store in stores])
+        _check(b"%d" % total, stores[0].load(account))
+
+
+class AsyncStoreContract(StoreContract):
+    """The same suite for an async store, whose calls all run in one event loop."""
+
+    @abstractmethod
+    def make_async_store(self) -> AsyncStore:
+        """Return a store, made in the event loop and connected to the same database at each call."""
+
+    def make_store(self) -> Store:
+        """Return the async store behind blocking calls."""
+        return _Blocking(self.make_async_store)
+
+    @staticmethod
+    def run(work: Coroutine[object, None, T]) -> T:
+        """Run *work* in the suite's event loop: to close there what the stores were made with."""
+        return _run(work)
+
+
+class _Blocking:
+    def __init__(self, make: Callable[[], AsyncStore]) -> None:
+        async def made() -> AsyncStore:
+            return make()
+
+        self._store = _run(made())
+
+    def load(self, account_id: str) -> bytes | None:
+        return _run(self._store.load(account_id))
+
+    def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
+        return _run(self._store.swap(account_id, old, new))
+
+
+class _Loop:
+    """One event loop in a thread of its own, started with the first call."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, work: Coroutine[object, None, T]) -> T:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+_run = _Loop().run
+
+
+def _check(expected: object, actual: object) -> None:
+    if actual != expected:  # not by assert, which python -O takes away
+        raise AssertionError(f"expected {expected!r}, but it was {actual!r}")
+
+
+def _yes(answer: object) -> None:
+    _check(expected=True, actual=answer)
+
+
+def _no(answer: object) -> None:
+    _check(expected=False, actual=answer)
+
+
+def _fresh(name: str) -> str:
+    return f"{name}-{uuid.uuid4().hex}"
+
+
+def _swapper(store: Store, account: str, old: bytes | None, new: bytes) -> Callable[[], bool]:
+    return lambda: store.swap(account, old, new)
+
+
+def _counter(store: Store, account: str, rounds: int, total: int) -> Callable[[], bool]:
+    def count() -> bool:
+        done = 0
+        for _ in range(rounds + total):  # each race lost is a count of somebody else
+            old = store.load(account)
+            done += store.swap(account, old, b"%d" % (int(old or b"0") + 1))
+            if done == rounds:
+                return True
+        return False
+
+    return count
+
+
+def _at_once(stores: list[Store], works: list[Callable[[], bool]]) -> list[bool]:
+    barrier = threading.Barrier(len(works))
+    modules = {type(store).__module__ for store in stores}
+
+    def started(work: Callable[[], bool]) -> bool:
+        barrier.wait()
+        return _jostled(work, modules)
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(started, works))
+
+
+def _jostled(work: Callable[[], bool], modules: set[str]) -> bool:
+    before = sys.gettrace()
+    sys.settrace(_GivingWay(modules))
+    try:
+        return work()
+    finally:
+        sys.settrace(before)
+
+
+class _GivingWay:
+    """Lets other threads run at every line of *modules*.
+
+    A thread runs on for milliseconds if it is let: what a store in Python does between
+    looking and writing would hardly ever be interrupted.
+    """
+
+    def __init__(self, modules: set[str]) -> None:
+        self._modules = modules
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> Self | None:
+        del event, argument
+        if frame.f_globals.get("__name__") not in self._modules:
+            return None
+        time.sleep(0)
+        return self
