@@ -65,7 +65,7 @@ def test_secrets_are_new(colour: str) -> None:
     assert len({app.auth.begin_enrollment(f"acct-{n}", LABEL).secret for n in range(50)}) == 50
 
 
-@pytest.mark.proves("T37", "FLOW-enroll-once")
+@pytest.mark.proves("T37")
 @both
 def test_begin_again(colour: str) -> None:
     """The same binding is shown the same picture until it expires, by any process; nothing is written for it."""
@@ -170,7 +170,7 @@ def test_cancel(colour: str) -> None:
     assert app.auth.verify(WHO, phone.code())
 
 
-@pytest.mark.proves("T19", "SELF-replace")
+@pytest.mark.proves("T19")
 @both
 def test_replacement(colour: str) -> None:
     """The old phone works until the new one's code confirms, and not from then on."""
@@ -635,7 +635,6 @@ def test_status(colour: str) -> None:
     assert tape.calls == ["load"]
 
 
-@pytest.mark.proves("SELF-same-qr")
 @both
 def test_provisioning(colour: str) -> None:
     """The secret in use is shown again byte for byte, whatever the settings are by now."""

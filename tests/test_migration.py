@@ -144,7 +144,7 @@ def test_unknown_fields(field: bytes) -> None:
         (text_of(account_of(issuer=b"\xff")), "an account that cannot be read: a key URI must be UTF-8"),
         (
             text_of(account_of(kind=1, counter=b"5")),
-            "an account that cannot be read: counter in a key URI must be",
+            "has bytes where a number should be",
         ),
         (text_of(account_of(algorithm=4)), "an account whose kind of code is unknown"),
         (text_of(account_of(algorithm=b"1")), "an account whose kind of code is unknown"),

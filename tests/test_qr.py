@@ -4,6 +4,7 @@ import base64
 import io
 import itertools
 import os
+import pickle
 import re
 import stat
 from collections.abc import Iterator
@@ -225,16 +226,53 @@ def test_save_over_mode(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_save_never_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A new file is its owner's alone from its first moment, before its mode is set."""
-    modes: list[int] = []
-    monkeypatch.setattr(Path, "chmod", lambda self, _: modes.append(stat.S_IMODE(self.stat().st_mode)))
-    before = os.umask(0)
-    try:
+def test_save_over_open_file(tmp_path: Path) -> None:
+    """Who has the older file open reads nothing of the picture, nor does another file that it links to."""
+    path, link = tmp_path / "a.png", tmp_path / "b.png"
+    path.write_bytes(b"old")
+    link.symlink_to(path)
+    with path.open("rb") as opened:
+        qr(URI).save(path)
+        assert opened.read() == b"old"
+    qr(URI).save(link, scale=2)
+    assert path.read_bytes() == qr(URI).png()
+    assert link.read_bytes() == qr(URI).png(scale=2)
+
+
+def test_save_fails(tmp_path: Path) -> None:
+    """Where a picture cannot take its place nothing is left of it."""
+    with pytest.raises(OSError, match="No such file"):
+        qr(URI).save(tmp_path / "missing" / "a.png")
+    (tmp_path / "a.png").mkdir()
+    with pytest.raises(OSError, match="directory"):
         qr(URI).save(tmp_path / "a.png")
-    finally:
-        os.umask(before)
-    assert modes == [0o600]
+    assert [tmp_path / "a.png"] == list(tmp_path.iterdir())
+
+
+def test_save_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file whose place cannot be taken is removed, and the older one stays."""
+
+    def refuse(_: Path, __: Path) -> Path:
+        raise PermissionError
+
+    (tmp_path / "a.png").write_bytes(b"old")
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(PermissionError):
+        qr(URI).save(tmp_path / "a.png")
+    assert [b"old"] == [path.read_bytes() for path in tmp_path.iterdir()]
+
+
+def test_save_no_path() -> None:
+    """What is no path is refused, and no file descriptor is written to."""
+    with pytest.raises(InvalidParameterError, match=r"^path must be a str or a path, not int$"):
+        qr(URI).save(1)  # type: ignore[arg-type]
+
+
+@pytest.mark.proves("T22")
+def test_pickle() -> None:
+    """A picture cannot be pickled: it shows a secret."""
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(qr(URI))
 
 
 def test_save_pipe(tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ def test_random() -> None:
     assert Secret.generate() != Secret.generate()
 
 
+def test_poor_entropy() -> None:
+    """A source that returns fewer bytes than asked for is refused: the secret would be weak."""
+    with pytest.raises(InvalidParameterError, match="^entropy must return 20 bytes, not 4$"):
+        Secret.generate(entropy=lambda _: b"weak")
+
+
 @given((st.integers(16, 64) | st.just(1024)).map(Secret.generate), st.data())
 def test_generated_rereads(secret: Secret, data: st.DataObject) -> None:
     """Every generated secret is read back from any forgiven spelling of its base32 text."""

@@ -71,6 +71,7 @@ def test_width(past: int, future: int) -> None:
         ),
         (1000, 0, True, "window must have at most 1000 steps, not 1001"),
         (1001, 0, True, "past must be an int from 0 to 1000, not 1001"),
+        (20, 20, "yes", "allow_wide must be a bool, not str"),
     ],
 )
 def test_refused(past: int, future: int, *, allow_wide: bool, message: str) -> None:

@@ -72,7 +72,7 @@ class Accounts:
             checked_account_id(account_id), lambda record, terms: verified(record, code, terms)
         )
         if change.outcome == Rejected(Reason.NOT_ENROLLED):
-            self._decoy.verify(code, at=change.at, window=self._ledger.policy.window)  # takes as long
+            self._decoy.verify(code, at=change.at, window=self._ledger.policy.window)  # computes as much
         return await self._answer(
             change,
             lambda accepted: events.CodeAccepted(
@@ -91,11 +91,12 @@ class Accounts:
 
     async def issue_recovery_codes(self, account_id: str) -> tuple[str, ...]:
         policy = self._ledger.policy
-        if (await self._read(account_id)).active is None:
+        read = await self._read(account_id)
+        if read.active is None:
             return ()
         codes = tuple(new_recovery_code() for _ in range(policy.recovery_codes))
         hashes = await self._colour.offload(partial(RecoverySet.of, codes, cost=policy.recovery_cost))
-        change = await self._rewrite(account_id, lambda record: issued(record, hashes))
+        change = await self._rewrite(account_id, lambda record: issued(record, hashes, read.generation))
         if change.after.recovery is not hashes:
             return ()
         event = events.RecoveryCodesIssued(account_id=account_id, at=change.at, count=len(codes))

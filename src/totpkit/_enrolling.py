@@ -102,7 +102,8 @@ def _promoted(record: Record, provision: Provision, first: Accepted, terms: Term
         last_step=first.step,
         drift=followed(0, first.drift, terms.policy.drift_bound),
     )
-    generation = record.generation + 1
+    # By the clock, so that a generation doesn't recur after the account was forgotten.
+    generation = max(record.generation + 1, int(terms.now * 1000))
     return unlocked(replace(record, active=credential, pending=None, generation=generation))
 
 

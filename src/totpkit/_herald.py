@@ -31,10 +31,10 @@ class Herald:
     async def tell(self, *told: Event) -> None:
         """Tell events in their order; an exception of the handler is logged."""
         for event in told:
-            _log.info("%s", event)
-            if self.on_event is None:
-                continue
             try:
+                _log.info("%s", event)
+                if self.on_event is None:
+                    continue
                 await self.colour.call(partial(self.on_event, event))
             except Exception:  # noqa: BLE001 - whatever it is, the outcome stands
                 _log.exception("on_event raised; the outcome stands")

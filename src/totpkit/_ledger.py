@@ -6,11 +6,12 @@ from typing import Generic, TypeVar
 
 from totpkit._attempt import Terms
 from totpkit._clock import Clock, whole_seconds
+from totpkit._codes import COUNTERS
 from totpkit._policy import Policy
 from totpkit._ports import AsyncStore, Cipher
 from totpkit._record import Record
 from totpkit._sealing import IN_USE, Sealing
-from totpkit.errors import StoreError
+from totpkit.errors import InvalidParameterError, StoreError
 
 T = TypeVar("T")
 
@@ -46,7 +47,10 @@ class Ledger:
     def now(self) -> float:
         """Return the time by the clock; :class:`InvalidParameterError` if that is none."""
         time = self.clock()
-        whole_seconds(time)
+        if whole_seconds(time) >= COUNTERS:
+            raise InvalidParameterError(
+                "clock", "must return Unix seconds of today, not of billions of years ahead"
+            )
         return float(time)
 
     async def read(self, account_id: str) -> Record:

@@ -82,7 +82,9 @@ class Policy:
         """Tell in a few lines what these numbers mean, overrides included."""
         throttle, window, bits = self.throttle, self.window, self.secret_bytes * 8
         a_day = throttle.answers(DAY)
-        waits = f"{throttle.free} free, then waits of {throttle.first_wait:g} s to {throttle.longest_wait:g} s"
+        waits = (
+            f"{throttle.free} free, then waits of {throttle.first_wait:g} s to {throttle.longest_wait:g} s"
+        )
         if not throttle.first_wait:
             waits = "no waits"
         lines = {

@@ -6,10 +6,9 @@ The symbol is drawn by segno, which is imported with the first picture.
 import base64
 import io
 import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Protocol, TextIO
+from typing import IO, NoReturn, Protocol, TextIO
 
 from totpkit._bounds import whole
 from totpkit._text import is_unicode
@@ -37,6 +36,9 @@ class QR:
     """
 
     _symbol: _Symbol = field(repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a QR cannot be pickled: it shows a secret")
 
     def svg(self, *, scale: int = _SCALE) -> str:
         """Return an SVG document, which can also stand inside HTML as it is."""
@@ -71,6 +73,8 @@ class QR:
 
         Raises :class:`InvalidParameterError` for another ending, and :class:`OSError`.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise InvalidParameterError("path", f"must be a str or a path, not {type(path).__name__}")
         match Path(path).suffix.lower():
             case ".svg":
                 content = self.svg(scale=scale).encode("utf-8")
@@ -82,11 +86,23 @@ class QR:
 
 
 def write_private(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file that its owner alone can read, over one that others could as well."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # and no device, which others need
-            Path(path).chmod(0o600)
-        file.write(content)
+    """Write a file that its owner alone can read, in place of an older one that others could.
+
+    It is a new file under the old name, so that nobody has it open already; a device or a
+    pipe is written to as it is. Raises :class:`OSError`.
+    """
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)
+        return
+    fresh = target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        fresh.replace(target)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def qr(uri: str) -> QR:

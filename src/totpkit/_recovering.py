@@ -15,9 +15,13 @@ from totpkit._verification import Decided
 Reserved = tuple[Record, RecoverySet | Rejected]
 
 
-def issued(record: Record, codes: RecoverySet) -> Record:
-    """Return the record with these codes in place of all older ones; itself if not enrolled."""
-    if record.active is None:
+def issued(record: Record, codes: RecoverySet, generation: int) -> Record:
+    """Return the record with these codes in place of all older ones.
+
+    It comes back as it is without a credential, or if that is no longer the *generation*
+    that the codes were made for: hashing them takes a while.
+    """
+    if record.active is None or record.generation != generation:
         return record
     return replace(record, recovery=codes, generation=record.generation + 1)
 

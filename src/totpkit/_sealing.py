@@ -8,6 +8,7 @@ from totpkit._ports import Cipher
 from totpkit._record import Provision, Record
 from totpkit._secret import Secret
 from totpkit._totp import TOTP
+from totpkit.errors import InvalidParameterError, RecordError, VaultError
 
 IN_USE = "credential"
 """The purpose under which the secret of a confirmed credential is sealed."""
@@ -50,23 +51,32 @@ class Sealing:
         return replace(provision, sealed=self._seal(self._open(provision, PENDING), IN_USE))
 
     def resealed(self, record: Record) -> Record:
-        """Return the record with its secret sealed by the newest key; itself if it is already."""
+        """Return the record with its secret sealed by the newest key.
+
+        It comes back as it is if that has sealed it already, or if it does not open: what
+        needs no secret, a recovery code or a new phone, works without the lost key too.
+        """
         active = record.active
         if active is None or self.cipher.is_current(active.provision.sealed):
             return record
-        sealed = self._seal(self._open(active.provision, IN_USE), IN_USE)
+        try:
+            secret = self._open(active.provision, IN_USE)
+        except VaultError:
+            return record
+        sealed = self._seal(secret, IN_USE)
         return replace(record, active=replace(active, provision=replace(active.provision, sealed=sealed)))
 
     def shown(self, provision: Provision, purpose: str, expires_at: float | None) -> Enrollment:
         """Return what the owner of a secret may see; of one secret always the same."""
         codes = self.codes(provision, purpose)
-        return Enrollment(
-            uri=codes.uri(account=provision.label, issuer=provision.issuer),
-            secret=codes.secret,
-            label=provision.label,
-            issuer=provision.issuer,
-            expires_at=expires_at,
-        )
+        label, issuer = provision.label, provision.issuer
+        try:
+            uri = codes.uri(account=label, issuer=issuer)
+        except InvalidParameterError as error:
+            problem = str(error)
+        else:
+            return Enrollment(uri=uri, secret=codes.secret, label=label, issuer=issuer, expires_at=expires_at)
+        raise RecordError(f"a stored record holds names that no phone is shown: {problem}")
 
     def _seal(self, secret: bytes, purpose: str) -> str:
         return self.cipher.seal(secret, account_id=self.account_id, purpose=purpose)

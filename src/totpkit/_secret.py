@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NoReturn, Self, final
 
 from totpkit._bounds import whole
-from totpkit.errors import InvalidSecretError
+from totpkit.errors import InvalidParameterError, InvalidSecretError
 
 Entropy = Callable[[int], bytes]
 """Returns that many random bytes; :func:`os.urandom` is one."""
@@ -44,7 +44,10 @@ class Secret:
         The default is the 160 bits that RFC 4226, section 4, R6 recommends; fewer than
         its required 128 raise :class:`InvalidParameterError`.
         """
-        return cls.from_bytes(entropy(whole("nbytes", nbytes, STRONG_BYTES, LARGEST_BYTES)))
+        secret = cls.from_bytes(entropy(whole("nbytes", nbytes, STRONG_BYTES, LARGEST_BYTES)))
+        if len(secret) != nbytes:
+            raise InvalidParameterError("entropy", f"must return {nbytes} bytes, not {len(secret)}")
+        return secret
 
     @classmethod
     def from_base32(cls, text: str) -> Self:

@@ -74,7 +74,7 @@ class Timed(ABC):
         """
         now = self.step(system_clock() if at is None else at)
         centre = now + (drift if type(drift) is int else whole("drift", drift, -COUNTERS, COUNTERS))
-        if type(window) is not Window:
+        if not isinstance(window, Window):
             raise InvalidParameterError("window", f"must be a Window, not {type(window).__name__}")
         if last_step is not None:
             whole("last_step", last_step, 0)

@@ -21,10 +21,11 @@ def verified(record: Record, code: str, terms: Terms) -> Decided:
     if refused is not None:
         return record, refused
     codes, window, last_step = terms.open_codes(active.provision), terms.policy.window, active.last_step
-    outcome = codes.verify(code, at=terms.now, window=window, last_step=last_step, drift=active.drift)
+    drift = bounded(active.drift, terms.policy.drift_bound)
+    outcome = codes.verify(code, at=terms.now, window=window, last_step=last_step, drift=drift)
     if isinstance(outcome, Rejected):
         return failed(record, terms), outcome
-    drift = followed(active.drift, outcome.drift, terms.policy.drift_bound)
+    drift = followed(drift, outcome.drift, terms.policy.drift_bound)
     return _used(record, active, outcome.step, drift, terms.now), outcome
 
 
@@ -47,7 +48,12 @@ def resynced(record: Record, code1: str, code2: str, terms: Terms) -> Decided:
 
 def followed(drift: int, seen: int, bound: int) -> int:
     """Return *drift* moved one step towards *seen*, within *bound* (RFC 6238, section 6)."""
-    return max(-bound, min(bound, drift + (seen > drift) - (seen < drift)))
+    return bounded(drift + (seen > drift) - (seen < drift), bound)
+
+
+def bounded(drift: int, bound: int) -> int:
+    """Return *drift*, or the *bound* that it passes: one remembered under another policy may."""
+    return max(-bound, min(bound, drift))
 
 
 def _used(record: Record, active: Credential, step: int, drift: int, now: float) -> Record:

@@ -41,6 +41,8 @@ class Window:
     def __post_init__(self) -> None:
         whole("past", self.past, 0, _WIDEST_BY_NAME)
         whole("future", self.future, 0, _WIDEST_BY_NAME)
+        if not isinstance(self.allow_wide, bool):
+            raise InvalidParameterError("allow_wide", f"must be a bool, not {type(self.allow_wide).__name__}")
         widest = _WIDEST_BY_NAME if self.allow_wide else WIDEST
         if self.span > widest:
             hint = "" if self.allow_wide else "; a wider one must be asked for with allow_wide=True"

@@ -113,7 +113,7 @@ def _read_entry(message: bytes) -> KeyURI:
     parameters["digits"] = str(_choice(fields, _DIGITS, _DIGIT_COUNTS))
     kind = _choice(fields, _KIND, _KINDS, default=2)
     if kind == HOTP.kind:
-        parameters["counter"] = str(fields.get(_COUNTER, 0))
+        parameters["counter"] = str(_integer(fields, _COUNTER))
     problem = "the secret is missing"
     try:
         parameters["secret"] = Secret.from_bytes(_bytes(fields, _SECRET)).to_base32()
@@ -148,6 +148,13 @@ def _write_entry(uri: KeyURI) -> bytes:
 def _bytes(fields: Mapping[int, int | bytes], number: int) -> bytes:
     value = fields.get(number, b"")
     return value if isinstance(value, bytes) else b""
+
+
+def _integer(fields: Mapping[int, int | bytes], number: int) -> int:
+    value = fields.get(number, 0)
+    if isinstance(value, bytes):
+        raise InvalidPayloadError("a migration payload has bytes where a number should be")
+    return value
 
 
 def _choice(fields: Mapping[int, int | bytes], number: int, table: Mapping[int, _T], default: int = 1) -> _T:

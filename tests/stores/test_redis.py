@@ -106,7 +106,8 @@ def test_script_forgotten(client: redis.Redis, account: str) -> None:
 def test_not_ours(client: redis.Redis, account: str) -> None:
     """A key of another type under our prefix is a failure."""
     client.lpush(f"totpkit:{account}", "1")
-    for work in (lambda: RedisStore(client).load(account), lambda: RedisStore(client).swap(account, None, b"1")):
+    store = RedisStore(client)
+    for work in (lambda: store.load(account), lambda: store.swap(account, None, b"1")):
         with pytest.raises(StoreError, match=r"^the store did not answer: \w*ResponseError$"):
             work()
 
@@ -183,8 +184,7 @@ def acknowledged(store: Store, account: str, old: bytes, new: bytes) -> bool:
     try:
         return store.swap(account, old, new)
     except StoreError as error:
-        assert "replicas" in str(error)
-        return True
+        return "replicas" in str(error)
 
 
 # Replicas.
@@ -231,7 +231,7 @@ def test_silent_replica(redis_server: Server, replica: Server, account: str) -> 
     with redis.Redis(HOST, redis_server.port) as client:
         store, hasty = (RedisStore(client, wait_replicas=1, wait_seconds=seconds) for seconds in (10, 0.2))
         assert store.swap(account, None, b"one") is True
-        with replica.paused(), pytest.raises(StoreError, match=r"^fewer than 1 replicas acknowledged the write"):
+        with replica.paused(), pytest.raises(StoreError, match=r"^fewer than 1 replicas acknowledged"):
             hasty.swap(account, b"one", b"two")
         assert store.load(account) == b"two"
         assert store.swap(account, b"two", b"three") is True

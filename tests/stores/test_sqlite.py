@@ -91,6 +91,7 @@ def test_usable_after_close(path: Path) -> None:
 def test_durable(path: Path) -> None:
     """Each connection writes ahead and syncs at every commit."""
     with closing(SQLiteStore(path)) as store:
+        assert store.swap("a", None, b"one") is True
         (connection,) = store._idle
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
@@ -137,8 +138,9 @@ def test_locks_kept(path: Path) -> None:
         "import sys; from totpkit.stores.sqlite import SQLiteStore; store = SQLiteStore(sys.argv[1]);"
         " print(store.load('a')); store.close()"
     )
-    with closing(SQLiteStore(path)) as store, closing(SQLiteStore(path)):
+    with closing(SQLiteStore(path)) as store, closing(SQLiteStore(path)) as second:
         assert store.swap("a", None, b"one") is True
+        assert second.load("a") == b"one"
         assert in_process(code, path) == "b'one'"
         assert store.swap("a", b"one", b"two") is True
         assert in_process(code, path) == "b'two'"
@@ -179,6 +181,9 @@ def test_file_made_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_connections_reused(path: Path) -> None:
     """One thread needs one connection."""
     with closing(SQLiteStore(path)) as store:
+        assert store.at_rest
+        assert store.load("a") is None
+        assert not store.at_rest
         before = list(store._idle)
         for turn in range(10):
             assert store.swap("a", store.load("a"), b"%d" % turn) is True
@@ -188,11 +193,12 @@ def test_connections_reused(path: Path) -> None:
 def test_failed_connection_closed(path: Path) -> None:
     """A connection that has failed is closed, and the next call opens a new one."""
     with closing(SQLiteStore(path)) as store:
+        assert store.load("a") is None
         (connection,) = store._idle
         connection.execute("ALTER TABLE totpkit RENAME TO gone")
         with pytest.raises(StoreError, match=r"^the store did not answer: OperationalError$"):
             store.load("a")
-        assert store._idle == []
+        assert store.at_rest
         with pytest.raises(sqlite3.ProgrammingError):
             connection.execute("SELECT 1")
         with closing(sqlite3.connect(path)) as other:
@@ -203,6 +209,7 @@ def test_failed_connection_closed(path: Path) -> None:
 def test_dropped_store(path: Path) -> None:
     """A store that nobody holds any more closes its connections."""
     store = SQLiteStore(path)
+    assert store.load("a") is None
     (connection,) = store._idle
     del store
     gc.collect()
@@ -225,7 +232,7 @@ def test_locked(path: Path) -> None:
 
 def test_locked_while_opening(path: Path) -> None:
     """Who finds a new file locked tries until the timeout, and then is not answered."""
-    with closing(sqlite3.connect(path)) as other:
+    with closing(sqlite3.connect(path, check_same_thread=False)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match=r"^the store did not answer: OperationalError$"):
             SQLiteStore(path, timeout=0.05)
@@ -296,38 +303,124 @@ print("done")
     assert in_process(code, path) == "done"
 
 
-def test_fork_that_python_was_not_told_of(path: Path) -> None:
-    """After a fork without hooks the child neither uses nor closes what it has from its parent."""
+def test_fork_keeps_nothing_open(path: Path) -> None:
+    """What a child has written stays, though its parent was the one that had the file open.
+
+    A child that took over its parent's connections, or opened others beside them, would hold
+    no lock, and whoever closes the file next would delete the log that it writes to.
+    """
     code = """
-import ctypes, os, sys
+import os, subprocess, sys
 from totpkit.stores.sqlite import SQLiteStore
 
-store, gone = SQLiteStore(sys.argv[1]), SQLiteStore(sys.argv[1])
+look = '''
+import sys
+from totpkit.stores.sqlite import SQLiteStore
+
+store = SQLiteStore(sys.argv[1])
+store.load("a")
+store.close()
+'''
+store = SQLiteStore(sys.argv[1])
 assert store.swap("a", None, b"one")
-(connection,) = store._idle
-child = ctypes.PyDLL(None).fork()
+there, here = os.pipe()
+child = os.fork()
 if not child:
-    del gone
+    assert store.load("a") == b"one"
+    os.read(there, 1)
+    subprocess.run([sys.executable, "-c", look, sys.argv[1]], check=True)
     assert store.swap("a", b"one", b"two")
-    assert connection not in store._idle
+    os._exit(0)
+store.close()
+os.write(here, b".")
+assert os.waitpid(child, 0)[1] == 0
+print(store.load("a"))
+"""
+    assert in_process(code, path) == "b'two'"
+
+
+def test_unannounced_fork(path: Path) -> None:
+    """A child that Python was not told of is not answered if it has inherited an open file, else it is."""
+    code = """
+import ctypes, os, sys
+from totpkit import StoreError
+from totpkit.stores.sqlite import SQLiteStore
+
+store, other = SQLiteStore(sys.argv[1]), SQLiteStore(sys.argv[1])
+fork = ctypes.PyDLL(None).fork
+child = fork()
+if not child:
+    assert store.swap("a", None, b"one")
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert store.load("a") == b"one"
+(connection,) = store._idle
+child = fork()
+if not child:
+    for shut in (store, other, store):
+        try:
+            shut.swap("a", b"one", b"two")
+        except StoreError as error:
+            assert "fork" in str(error)
+        else:
+            os._exit(1)
+        shut.close()
+    del store
     connection.execute("SELECT 1")  # it is still open
     os._exit(0)
 assert os.waitpid(child, 0)[1] == 0
 print(store.load("a"), connection in store._idle)
 """
-    assert in_process(code, path) == "b'two' True"
+    assert in_process(code, path) == "b'one' True"
 
 
-def test_foreign_pid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections of another process are laid aside, open."""
+def test_foreign(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections of another process are neither used nor closed; without any, work goes on."""
+    monkeypatch.setattr(sqlite, "_forks", sqlite._Forks())
     store = SQLiteStore(path)
+    monkeypatch.setattr(sqlite._forks, "_pid", -1)
+    assert store.load("a") is None
+    assert sqlite._forks._pid == os.getpid()
+    monkeypatch.setattr(sqlite._forks, "_pid", -1)
     (connection,) = store._idle
-    monkeypatch.setattr(store, "_pid", -1)
-    monkeypatch.setattr(sqlite, "_of_parents", [])
-    assert store.swap("a", None, b"one") is True
-    assert sqlite._of_parents == [[connection]]
+    with pytest.raises(StoreError, match=r"^a SQLiteStore was open at a fork that Python was not told of"):
+        store.load("a")
+    store.close()
     assert connection.execute("SELECT 1").fetchone() == (1,)
-    connection.close()
+    monkeypatch.undo()
+    store.close()
+
+
+def test_hooks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork waits for a call that goes on, closes what is at rest, and holds off new calls."""
+    forks = sqlite._Forks()
+    monkeypatch.setattr(sqlite, "_forks", forks)
+    store, said, begun = SQLiteStore(path), [], threading.Event()
+    forks.hold_off()
+
+    def fork() -> None:
+        begun.set()
+        forks.before()
+        said.append(store.at_rest)
+        threading.Event().wait(0.1)
+        said.append(store.at_rest)
+        forks.in_parent()
+        forks.before()
+        forks.in_child()
+
+    assert store.load("a") is None
+    assert not store.at_rest
+    forking = threading.Thread(target=fork)
+    forking.start()
+    assert begun.wait(10)
+    threading.Event().wait(0.05)
+    assert said == []
+    forks.let_go()
+    while not said:
+        threading.Event().wait(0.001)
+    assert store.load("a") is None
+    assert said == [True, True]
+    forking.join()
     store.close()
 
 
@@ -335,5 +428,5 @@ def in_process(code: str, path: Path) -> str:
     """Return what the code prints in a Python of its own, with the path as its argument."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", code, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent, timeout=120)
-    assert (0, "") == (done.returncode, done.stderr), done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()

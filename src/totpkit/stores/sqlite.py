@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
+from threading import Condition, Lock
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from totpkit._bounds import within
 from totpkit._failures import answered
-from totpkit.errors import InvalidParameterError
+from totpkit.errors import InvalidParameterError, StoreError
 
 __all__ = ["SQLiteStore"]
 
@@ -26,6 +26,7 @@ _CREATE = (
     "CREATE TABLE IF NOT EXISTS totpkit (account_id BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"
 )
 _PAUSE = 0.01
+_LONGEST_CALL = 60.0
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PRIMARY = 0xFF  # of an extended error code; https://sqlite.org/rescode.html
 
@@ -34,13 +35,14 @@ class SQLiteStore:
     """A :class:`~totpkit.Store` in the file *path*, which it makes, readable by its owner alone.
 
     Any number of threads and processes may share the file, but no network file system
-    (https://sqlite.org/wal.html). Who finds it locked waits up to *timeout* seconds. Before
-    a fork the connections at rest are closed, and the child opens its own.
+    (https://sqlite.org/wal.html). Who finds it locked waits up to *timeout* seconds. A fork
+    waits for calls in other threads, and closes connections: the child opens its own. Where
+    Python is not told of a fork, close the store before; a child that inherits an open file
+    gets :class:`StoreError` for an answer.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
         self._idle: list[sqlite3.Connection] = []
-        self._pid = os.getpid()
         name = Path(path).name
         if not name or name == ":memory:":
             raise InvalidParameterError(
@@ -48,8 +50,9 @@ class SQLiteStore:
             )
         self._path = Path(path).absolute()  # the same file wherever the process goes
         self._timeout = within("timeout", timeout, 0.0, 3600.0)
-        _open_stores[id(self)] = self
+        _forks.watch(self)
         self._with_connection(lambda connection: connection.execute(_CREATE))
+        self.close()  # servers make their stores first, and fork then
 
     def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
@@ -74,36 +77,36 @@ class SQLiteStore:
 
     def close(self) -> None:
         """Close the connections at rest; the next call opens new ones."""
-        while self._idle:
+        while self._idle and not _forks.foreign:
             self._idle.pop().close()
 
     def __del__(self) -> None:
-        self._leave_parents()
         self.close()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether no connection is kept open for the next call."""
+        return not self._idle
 
     def _with_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return answered(lambda: self._borrowed(work), sqlite3.Error, OSError)
 
     def _borrowed(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        self._leave_parents()
+        _forks.hold_off()
         try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._open()
-        try:
-            result = work(connection)
-        except BaseException:
-            connection.close()
-            raise
-        self._idle.append(connection)
-        return result
-
-    def _leave_parents(self) -> None:
-        # A child may not even close them (https://sqlite.org/howtocorrupt.html, section 2.6); it
-        # has some only after a fork that Python was not told of.
-        if self._pid != os.getpid():
-            _of_parents.append(self._idle)
-            self._idle, self._pid = [], os.getpid()
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._open()
+            try:
+                result = work(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
+            return result
+        finally:
+            _forks.let_go()
 
     def _open(self) -> sqlite3.Connection:
         _make_file(self._path)
@@ -132,8 +135,73 @@ class SQLiteStore:
                 return
 
 
-_open_stores: WeakValueDictionary[int, SQLiteStore] = WeakValueDictionary()
-_of_parents: list[list[sqlite3.Connection]] = []
+class _Forks:
+    """Keeps forks and open connections apart.
+
+    A process that inherits an open connection believes in locks that only its parent holds,
+    through new connections too (https://sqlite.org/howtocorrupt.html, section 2.6). Others
+    then delete the log that it writes to, and with it what it has answered for.
+    """
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._calm = Condition()
+        self._calls = 0
+        self._forking = 0
+        self._stores: WeakValueDictionary[int, SQLiteStore] = WeakValueDictionary()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether what is open here was opened by another process."""
+        return self._pid != os.getpid()
+
+    def watch(self, store: SQLiteStore) -> None:
+        self._stores[id(store)] = store
+
+    def hold_off(self) -> None:
+        with self._calm:
+            self._calm.wait_for(lambda: not self._forking)
+            if self.foreign:
+                self._start_anew()
+            self._calls += 1
+
+    def let_go(self) -> None:
+        with self._calm:
+            self._calls -= 1
+            self._calm.notify_all()
+
+    def before(self) -> None:
+        self._calm.acquire()
+        self._forking += 1
+        self._calm.wait_for(lambda: not self._calls, _LONGEST_CALL)
+        for store in self._known():
+            store.close()
+
+    def in_parent(self) -> None:
+        self._forking -= 1
+        self._calm.notify_all()
+        self._calm.release()
+
+    def in_child(self) -> None:
+        self._pid = os.getpid()
+        self._forking, self._calls = 1, 0  # of the other threads none is here
+        self.in_parent()
+
+    def _start_anew(self) -> None:
+        if self._calls or not all(store.at_rest for store in self._known()):
+            raise StoreError("a SQLiteStore was open at a fork that Python was not told of: close it before")
+        self._pid = os.getpid()
+
+    def _known(self) -> list[SQLiteStore]:
+        return [store for store in (reference() for reference in self._stores.valuerefs()) if store]
+
+
+_forks = _Forks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_forks.before, after_in_parent=_forks.in_parent, after_in_child=_forks.in_child
+    )
+
 _making = Lock()
 
 
@@ -143,15 +211,3 @@ def _make_file(path: Path) -> None:
     # a file that is new, and closed before any thread here can have connected to it.
     with _making, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _before_fork() -> None:
-    _making.acquire()
-    for reference in _open_stores.valuerefs():
-        store = reference()
-        if store is not None:
-            store.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_making.release, after_in_child=_making.release)
