@@ -124,7 +124,7 @@ class Account:
         drift = self.follow(0, verdict - phone.step(now))
         self.active = Active(phone, verdict, drift, now, now)
         self.waiting = None
-        self.generation += 1
+        self.generation = max(self.generation + 1, int(now * 1000))
         self.succeed()
         return "accepted", verdict
 
@@ -176,7 +176,14 @@ class Account:
         refused = self.refusal(now)
         if refused is not None:
             return refused
-        code = typed.replace("-", "").replace(" ", "").upper().replace("O", "0").replace("I", "1").replace("L", "1")
+        code = (
+            typed.replace("-", "")
+            .replace(" ", "")
+            .upper()
+            .replace("O", "0")
+            .replace("I", "1")
+            .replace("L", "1")
+        )
         if code in self.unspent:
             self.unspent.remove(code)
             self.spent.add(code)

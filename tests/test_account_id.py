@@ -21,17 +21,23 @@ def test_any_text(text: str) -> None:
     if legal:
         assert checked_account_id(text) is text
     else:
-        with pytest.raises(InvalidParameterError, match=r"^account_id must be a str of 1 to 255 bytes in UTF-8"):
+        with pytest.raises(
+            InvalidParameterError, match=r"^account_id must be a str of 1 to 255 bytes in UTF-8"
+        ):
             checked_account_id(text)
 
 
-@pytest.mark.parametrize("account_id", ["a", "a" * 255, "\u00e9" * 127, "\N{SNOWMAN}" * 85, " a ", "a:b", "google|1"])
+@pytest.mark.parametrize(
+    "account_id", ["a", "a" * 255, "\u00e9" * 127, "\N{SNOWMAN}" * 85, " a ", "a:b", "google|1"]
+)
 def test_longest(account_id: str) -> None:
     """What counts is bytes."""
     assert checked_account_id(account_id) == account_id
 
 
-@pytest.mark.parametrize("account_id", ["", "a" * 256, "\u00e9" * 128, "\N{SNOWMAN}" * 86, "a\0", "a\n", "\x85", "\ud800"])
+@pytest.mark.parametrize(
+    "account_id", ["", "a" * 256, "\u00e9" * 128, "\N{SNOWMAN}" * 86, "a\0", "a\n", "\x85", "\ud800"]
+)
 def test_refused(account_id: str) -> None:
     """Empty and longer ids, control characters and lone surrogates are refused."""
     with pytest.raises(InvalidParameterError) as caught:

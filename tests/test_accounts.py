@@ -86,7 +86,11 @@ def test_one_gate() -> None:
         "confirm_enrollment": (SoftPhone(shown.uri, clock=app.clock).code(),),
         "redeem_recovery_code": (recovery[0],),
     }
-    checking = [name for name, signature in methods(Authenticator).items() if {"code", "code1"} & set(takes(signature))]
+    checking = [
+        name
+        for name, signature in methods(Authenticator).items()
+        if {"code", "code1"} & set(takes(signature))
+    ]
     assert set(right) == set(checking)
     app.fail(5)
     tape.calls.clear()
@@ -101,7 +105,15 @@ def test_gate_in_the_source() -> None:
     checks = {"verify", "resync", "spend"}
     callers: dict[str, set[str]] = {}
     home = Path(totpkit.__file__).parent
-    for name in ("_verification", "_enrolling", "_recovering", "_accounts", "_ledger", "_sealing", "_authenticator"):
+    for name in (
+        "_verification",
+        "_enrolling",
+        "_recovering",
+        "_accounts",
+        "_ledger",
+        "_sealing",
+        "_authenticator",
+    ):
         tree = ast.parse((home / f"{name}.py").read_text(encoding="utf-8"))
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -154,7 +166,9 @@ def test_async_parts_refused() -> None:
     for parts in bad:
         with pytest.raises(FlowError, match="^an async part was given to a sync face: use the async twin$"):
             Authenticator(**good | parts)
-    with pytest.raises(FlowError, match="^a sync store was given to an async face: wrap it in ThreadedStore$"):
+    with pytest.raises(
+        FlowError, match="^a sync store was given to an async face: wrap it in ThreadedStore$"
+    ):
         AsyncAuthenticator(**good)
     with pytest.raises(FlowError):
         AsyncAuthenticator(**good | {"store": Later(store), "clock": later})
@@ -309,9 +323,14 @@ def test_races_are_decided_again() -> None:
     phone = app.enroll()
     code = phone.code()
     winner = app.other()
-    loser = app.other(store=Raced(app.store, lambda swap: winner.auth.verify(WHO, code) if swap == 0 else None))
+    loser = app.other(
+        store=Raced(app.store, lambda swap: winner.auth.verify(WHO, code) if swap == 0 else None)
+    )
     assert loser.auth.verify(WHO, code) == Rejected(Reason.REPLAYED)
-    assert [type(event).__name__ for event in (*winner.told(), *loser.told())] == ["CodeAccepted", "CodeRejected"]
+    assert [type(event).__name__ for event in (*winner.told(), *loser.told())] == [
+        "CodeAccepted",
+        "CodeRejected",
+    ]
 
 
 OPERATIONS: dict[str, Callable[[App, SoftPhone, tuple[str, ...]], object]] = {
@@ -523,4 +542,3 @@ def test_no_allowance_is_lost() -> None:
     raced = app.other(store=Raced(app.store, lambda swap: rival.fail(1) if swap < 59 else None))
     assert raced.auth.verify(WHO, "x") == Rejected(Reason.MALFORMED)
     assert app.auth.status(WHO).disabled
-

@@ -105,9 +105,7 @@ def test_codes(colour: str) -> None:
     app.auth.unlock(WHO)
     assert app.told() == [at(NOW + 30, events.Unlocked)]
     app.auth.verify("nobody", "000000")
-    expected = events.CodeRejected(
-        account_id="nobody", at=NOW + 30, reason=Reason.NOT_ENROLLED, failures=0
-    )
+    expected = events.CodeRejected(account_id="nobody", at=NOW + 30, reason=Reason.NOT_ENROLLED, failures=0)
     assert app.told() == [expected]
 
 
@@ -294,7 +292,9 @@ def test_told_after_the_write(colour: str, operation: Callable[..., object]) -> 
 
 @both
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-def test_raising_handler(colour: str, operation: Callable[..., object], caplog: pytest.LogCaptureFixture) -> None:
+def test_raising_handler(
+    colour: str, operation: Callable[..., object], caplog: pytest.LogCaptureFixture
+) -> None:
     """A handler that raises changes neither the answer nor the record, and is logged."""
 
     def handler(_: Event) -> None:

@@ -53,7 +53,14 @@ class Awaitable_:  # noqa: N801 - not the protocol, one that has it
         return asyncio.sleep(0, "awaited").__await__()
 
 
-ERRORS = [Chosen("x"), StopIteration("x"), StopAsyncIteration(), GeneratorExit(), KeyboardInterrupt(), RuntimeError()]
+ERRORS = [
+    Chosen("x"),
+    StopIteration("x"),
+    StopAsyncIteration(),
+    GeneratorExit(),
+    KeyboardInterrupt(),
+    RuntimeError(),
+]
 
 
 def test_drive() -> None:
@@ -199,7 +206,13 @@ class Callbacks:
 @pytest.mark.proves("T45")
 @pytest.mark.parametrize(
     "part",
-    [later, functools.partial(later, 1), Callbacks().later, Callbacks(), functools.partial(Callbacks().later)],
+    [
+        later,
+        functools.partial(later, 1),
+        Callbacks().later,
+        Callbacks(),
+        functools.partial(Callbacks().later),
+    ],
 )
 def test_refuse_async(part: object) -> None:
     """Whatever can be seen to be async is refused at once."""
@@ -220,12 +233,16 @@ def test_stores_of_the_other_colour() -> None:
     sync, threaded = MemoryStore(), ThreadedStore(MemoryStore())
     with pytest.raises(FlowError, match=r"^an async part was given to a sync face: use the async twin$"):
         InlineStore(threaded)  # type: ignore[arg-type]
-    with pytest.raises(FlowError, match=r"^a sync store was given to an async face: wrap it in ThreadedStore$"):
+    with pytest.raises(
+        FlowError, match=r"^a sync store was given to an async face: wrap it in ThreadedStore$"
+    ):
         require_async(sync)  # type: ignore[arg-type]
     assert require_async(threaded) is threaded
 
 
-@pytest.mark.parametrize("mixed", [(MemoryStore.load, ThreadedStore.swap), (ThreadedStore.load, MemoryStore.swap)])
+@pytest.mark.parametrize(
+    "mixed", [(MemoryStore.load, ThreadedStore.swap), (ThreadedStore.load, MemoryStore.swap)]
+)
 def test_mixed_store(mixed: tuple[Any, Any]) -> None:
     """A store that is half async is refused by both."""
     store = type("Mixed", (), {"load": mixed[0], "swap": mixed[1]})()

@@ -25,7 +25,9 @@ each = pytest.mark.parametrize("kind", KINDS)
 
 def test_all() -> None:
     """Every event is offered by the module, sorted."""
-    defined = [name for name, kind in vars(events).items() if inspect.isclass(kind) and issubclass(kind, Event)]
+    defined = [
+        name for name, kind in vars(events).items() if inspect.isclass(kind) and issubclass(kind, Event)
+    ]
     assert sorted(defined) == sorted(events.__all__)
     assert events.__all__ == sorted(events.__all__)
 

@@ -140,7 +140,8 @@ def test_throttled() -> None:
 
 @pytest.mark.proves("NIST-4.1")
 @pytest.mark.parametrize(
-    ("before", "after", "cap", "disabled"), [(2, 3, 4, False), (2, 3, 3, True), (3, 4, 3, False), (3, 3, 3, False)]
+    ("before", "after", "cap", "disabled"),
+    [(2, 3, 4, False), (2, 3, 3, True), (3, 4, 3, False), (3, 3, 3, False)],
 )
 def test_disabled(before: int, after: int, cap: int, *, disabled: bool) -> None:
     """The failure that reaches the cap is told as the end, once."""

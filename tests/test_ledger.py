@@ -23,9 +23,7 @@ from totpkit.testing import SettableClock
 from totpkit.vault import PLAINTEXT, Vault
 
 
-def ledger(
-    store: Store, *, cipher: Cipher = PLAINTEXT, policy: Policy = POLICY, clock: Any = None
-) -> Ledger:
+def ledger(store: Store, *, cipher: Cipher = PLAINTEXT, policy: Policy = POLICY, clock: Any = None) -> Ledger:
     """Return a ledger over a sync store."""
     return Ledger(InlineStore(store), cipher, policy, clock or SettableClock())
 

@@ -4,12 +4,13 @@ import dataclasses
 import math
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
 from tests.strategies import RFC_SECRET
-from tests.strategies_accounts import policies
+from tests.strategies_accounts import policy_numbers
 from totpkit import TOTP, Algorithm, InvalidParameterError, Policy, Throttle, Window
 from totpkit._throttle import DAY
 
@@ -21,7 +22,12 @@ def test_default() -> None:
     """The default is what every phone app can do, and a window of a step either way."""
     assert Policy() == Policy.DEFAULT
     default = Policy.DEFAULT
-    assert (default.digits, default.algorithm, default.period, default.secret_bytes) == (6, Algorithm.SHA1, 30, 20)
+    assert (default.digits, default.algorithm, default.period, default.secret_bytes) == (
+        6,
+        Algorithm.SHA1,
+        30,
+        20,
+    )
     assert default.window == Window.DEFAULT
     assert default.throttle == Throttle()
 
@@ -117,9 +123,10 @@ def test_code_lifetime(policy: Policy) -> None:
     assert len(accepted) == policy.code_lifetime
 
 
-@given(policies, st.floats(0, 400 * DAY))
-def test_guessing_probability(policy: Policy, seconds: float) -> None:
+@given(policy_numbers, st.floats(0, 400 * DAY))
+def test_guessing_probability(numbers: dict[str, Any], seconds: float) -> None:
     """The chance of a guesser is one minus that of missing with every answer, in exact fractions."""
+    policy = Policy(**numbers)
     hit = Fraction(policy.window.span, 10**policy.digits)
     expected = 1 - (1 - hit) ** policy.throttle.answers(seconds)
     assert math.isclose(expected, policy.guessing_probability(seconds), rel_tol=1e-6)
@@ -174,9 +181,10 @@ def test_override_is_described() -> None:
         assert "override" not in policy.describe()
 
 
-@given(policies)
-def test_describes_any(policy: Policy) -> None:
+@given(policy_numbers)
+def test_describes_any(numbers: dict[str, Any]) -> None:
     """Every policy can describe itself, and says so exactly if its window is wide."""
+    policy = Policy(**numbers)
     text = policy.describe()
     assert ("override" in text) == (policy.window.span > 10)
     assert f"{policy.code_lifetime} s" in text

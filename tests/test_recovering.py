@@ -33,11 +33,12 @@ enrolled = st.builds(replace, records, active=credentials, recovery=st.just(RECO
 @given(records)
 def test_issued(record: Record) -> None:
     """New codes take the place of all older ones and raise the generation; without a credential there are none."""
-    after = issued(record, RECOVERY)
+    after = issued(record, RECOVERY, record.generation)
     if record.active is None:
         assert after is record
     else:
         assert replace(record, recovery=RECOVERY, generation=record.generation + 1) == after
+    assert issued(record, RECOVERY, record.generation + 1) is record
 
 
 @pytest.mark.proves("T28", "T09")

@@ -64,7 +64,18 @@ def test_read_any_text(text: str) -> None:
 
 @pytest.mark.proves("T03")
 @pytest.mark.parametrize(
-    "typed", ["", "0", "0" * 15, "0" * 17, "U" * 16, "0" * 15 + "\n", "0" * 15 + "\u0660", "\uff10" * 16, "\u0131" * 16]
+    "typed",
+    [
+        "",
+        "0",
+        "0" * 15,
+        "0" * 17,
+        "U" * 16,
+        "0" * 15 + "\n",
+        "0" * 15 + "\u0660",
+        "\uff10" * 16,
+        "\u0131" * 16,
+    ],
 )
 def test_malformed(typed: str) -> None:
     """What has another length, or another symbol, has not the form of a code."""

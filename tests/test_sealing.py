@@ -1,13 +1,14 @@
 """Secrets on their way into a record and out of it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 
 from tests.doubles import Watched
-from tests.strategies_accounts import policies, records
-from totpkit import InvalidParameterError, KeyURI, Policy, VaultError
+from tests.strategies_accounts import policy_numbers, records
+from totpkit import InvalidParameterError, KeyURI, Policy, RecordError, VaultError
 from totpkit._record import Credential, Provision, Record
 from totpkit._sealing import IN_USE, PENDING, Sealing
 from totpkit.vault import PLAINTEXT, Vault
@@ -27,9 +28,10 @@ def enrolled(provision: Provision) -> Record:
 
 
 @pytest.mark.proves("RFC4226-7.5")
-@given(policies)
-def test_new(policy: Policy) -> None:
+@given(policy_numbers)
+def test_new(numbers: dict[str, Any]) -> None:
     """A new secret has the policy's size and parameters, and stands in the record only sealed."""
+    policy = Policy(**numbers)
     one, other = (sealing(BEFORE).new("alice", "Acme", policy) for _ in range(2))
     assert one.sealed.startswith("aesgcm:old:")
     codes = sealing(BEFORE).codes(one, PENDING)
@@ -84,6 +86,24 @@ def test_resealed() -> None:
         record, active=replace(record.active, provision=replace(record.active.provision, sealed=sealed))
     )
     assert sealing(AFTER).resealed(rotated) is rotated
+
+
+def test_lost_key() -> None:
+    """A secret whose key is lost stays as it is."""
+    mine = sealing(BEFORE)
+    record = enrolled(mine.promoted(mine.new("alice", "Acme", Policy.DEFAULT)))
+    assert sealing(Vault({"new": NEW})).resealed(record) is record
+
+
+@pytest.mark.proves("T32")
+@pytest.mark.parametrize("names", [{"label": "a:b"}, {"label": ""}, {"issuer": "\n"}, {"label": "\ud800"}])
+def test_corrupted_names(names: dict[str, str]) -> None:
+    """Names in a record that no phone is shown are a corrupted record."""
+    mine = sealing(BEFORE)
+    provision = replace(mine.new("alice", "Acme", Policy.DEFAULT), **names)  # type: ignore[arg-type]
+    with pytest.raises(RecordError, match="^a stored record holds names that no phone is shown: ") as caught:
+        mine.shown(provision, PENDING, None)
+    assert caught.value.__context__ is None
 
 
 @given(records)

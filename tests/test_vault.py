@@ -113,7 +113,10 @@ def test_wrong_key() -> None:
 
 
 @pytest.mark.proves("T36")
-@given(st.text(max_size=40) | st.sampled_from(["plain:", "aesgcm:", "aesgcm:2026-11:", "aesgcm:2026-11:AAAA", ":"]))
+@given(
+    st.text(max_size=40)
+    | st.sampled_from(["plain:", "aesgcm:", "aesgcm:2026-11:", "aesgcm:2026-11:AAAA", ":"])
+)
 def test_any_text(text: str) -> None:
     """Whatever else stands in a record does not open, and raises nothing but VaultError."""
     ciphers: list[Cipher] = [BOTH, PLAINTEXT]

@@ -2,6 +2,7 @@
 
 ``python docs/drawings/guessing.py`` writes the pictures beside this file, and a test compares.
 """
+# ruff: noqa: INP001 - a program, not a module
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -58,7 +59,7 @@ def groups(presets: Mapping[str, Policy], curve: Curve) -> Iterator[tuple[str, P
 
 
 def picture_over_tries(presets: Mapping[str, Policy]) -> str:
-    """Draw the chance over the number of tries, and where the cap ends them."""
+    """Draw the chance over the number of tries, and where the largest cap ends them."""
 
     def x(tries: float) -> float:
         return LEFT + (RIGHT - LEFT) * math.log10(tries) / math.log10(MOST_TRIES)
@@ -73,7 +74,7 @@ def picture_over_tries(presets: Mapping[str, Policy]) -> str:
     for place, (name, policy) in enumerate(groups(presets, over_tries)):
         points = over_tries(policy)
         body.append(line([(x(tries), y(chance)) for tries, chance in points], STROKES[place]))
-        body += key(place, name, 64 + 20 * place)
+        body += key(place, name, x(cap) + 12)
         half = math.log(0.5) / math.log1p(-policy.window.span / 10**policy.digits)
         told.append(f"{name}: {percent(policy_chance(policy, cap))} at {cap} tries, 50 % at {half:,.0f}.")
     body.append(line([(x(cap), TOP - 8), (x(cap), BOTTOM)], 'stroke="currentColor" stroke-dasharray="5 3"'))
@@ -98,11 +99,11 @@ def picture_over_time(presets: Mapping[str, Policy]) -> str:
     told = []
     for place, (name, policy) in enumerate(groups(presets, over_time)):
         body.append(line(stairs([(x(at), y(chance)) for at, chance in over_time(policy)]), STROKES[place]))
-        body += key(place, name, 64 + 20 * place)
+        body += key(place, name, LEFT + 10)
         chances = [percent(policy.guessing_probability(seconds)) for seconds in (0, DAY, LAST)]
         told.append("{}: {} at once, {} in a day, {} until disabled.".format(name, *chances))
-    end = over_time(next(iter(presets.values())))[-2][0]
-    body.append(text(x(end), TOP - 14, f"disabled on day {math.ceil(end / DAY)}", "middle"))
+    end = max(over_time(policy)[-2][0] for policy in presets.values())
+    body.append(text(RIGHT, TOP - 14, f"disabled on day {math.ceil(end / DAY)}", "end"))
     body.append(line([(x(end), TOP - 8), (x(end), BOTTOM)], 'stroke="currentColor" stroke-dasharray="5 3"'))
     title = "The chance of guessing a code, over time"
     return drawn("guessing-time", title, "Stairs that rise from left to right. " + " ".join(told), body)
@@ -144,10 +145,11 @@ def caption(what: str) -> str:
     return text((LEFT + RIGHT) / 2, BOTTOM + 42, what, "middle")
 
 
-def key(place: int, name: str, y: float) -> Iterator[str]:
+def key(place: int, name: str, x: float) -> Iterator[str]:
     """Yield a sample of the line in this place, and its name."""
-    yield line([(LEFT + 10, y), (LEFT + 38, y)], STROKES[place])
-    yield text(LEFT + 46, y + 5, name, "start")
+    y = TOP + 24 + 20 * place
+    yield line([(x, y), (x + 28, y)], STROKES[place])
+    yield text(x + 36, y + 5, name, "start")
 
 
 def line(points: list[Point], stroke: str) -> str:
@@ -170,7 +172,8 @@ def drawn(name: str, title: str, told: str, body: list[str]) -> str:
     """Return the picture, in the colours of the text around it, with a title and what it shows in words."""
     head = (
         '<svg class="drawing" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 480 300" role="img"'
-        f' aria-labelledby="{name}-title {name}-text" fill="currentColor" font-family="inherit" font-size="15">'
+        f' aria-labelledby="{name}-title {name}-text"'
+        ' fill="currentColor" font-family="inherit" font-size="15">'
     )
     words = [f'<title id="{name}-title">{title}</title>', f'<desc id="{name}-text">{told}</desc>']
     return "\n  ".join([head, *words, *body]) + "\n</svg>\n"

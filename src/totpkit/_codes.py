@@ -34,6 +34,10 @@ class Algorithm(enum.StrEnum):
     SHA512 = "SHA512"
 
 
+_BLOCK_SIZES = {Algorithm.SHA1: 64, Algorithm.SHA256: 64, Algorithm.SHA512: 128}
+"""Bytes; FIPS 180-4, figure 1."""
+
+
 def compact(code: object) -> str:
     """Return a typed code without its spaces and dashes.
 
@@ -62,7 +66,7 @@ def truncation(secret: Secret, algorithm: Algorithm, modulus: int) -> NumberAt:
 
 
 def _number_maker(key: bytes, algorithm: Algorithm, modulus: int) -> NumberAt:
-    block_size = hashlib.new(algorithm).block_size
+    block_size = _BLOCK_SIZES[algorithm]
     if len(key) > block_size:
         key = hashlib.new(algorithm, key).digest()
     block = key.ljust(block_size, b"\0")

@@ -19,6 +19,7 @@ _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 _GREATEST = 2**64
 """Of whole numbers: a counter has 8 bytes (RFC 4226, section 5.1), and nothing counted goes so far."""
 
+_NUMBERS = (int, float)
 _FINITE = sys.float_info.max
 
 
@@ -48,7 +49,7 @@ class Document:
 
     def text(self, name: str) -> str:
         """Return the string under *name*."""
-        value = self._field(name)
+        value = self._fields.get(name)
         if not isinstance(value, str):
             raise _refusal(name)
         return value
@@ -66,23 +67,24 @@ class Document:
 
     def whole(self, name: str, low: int = 0, high: int = _GREATEST) -> int:
         """Return the integer from *low* to *high* under *name*."""
-        value = self._field(name)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        value = self._fields.get(name)
+        if not isinstance(value, int) or not low <= value <= high or value is True or value is False:
             raise _refusal(name)
         return value
 
     def choice(self, name: str, kind: type[_E]) -> _E:
         """Return the member of *kind* whose value stands under *name*."""
         value = self.text(name)
-        for member in kind:
-            if member.value == value:
-                return member
+        try:
+            return kind(value)
+        except ValueError:
+            pass
         raise _refusal(name)
 
     def time(self, name: str) -> float:
         """Return the finite number of 0 or more under *name*."""
-        value = self._field(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _FINITE:
+        value = self._fields.get(name)
+        if not isinstance(value, _NUMBERS) or not 0 <= value <= _FINITE or value is True or value is False:
             raise _refusal(name)
         return float(value)
 

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from threading import Condition, Lock
 from typing import TypeVar
@@ -25,7 +26,7 @@ T = TypeVar("T")
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS totpkit (account_id BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"
 )
-_PAUSE = 0.01
+_PAUSE = 0.005
 _LONGEST_CALL = 60.0
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _PRIMARY = 0xFF  # of an extended error code; https://sqlite.org/rescode.html
@@ -99,7 +100,7 @@ class SQLiteStore:
             except IndexError:
                 connection = self._open()
             try:
-                result = work(connection)
+                result = self._patiently(partial(work, connection))
             except BaseException:
                 connection.close()
                 raise
@@ -110,29 +111,26 @@ class SQLiteStore:
 
     def _open(self) -> sqlite3.Connection:
         _make_file(self._path)
-        connection = sqlite3.connect(
-            self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            self._make_durable(connection)
+            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+            self._patiently(lambda: connection.execute("PRAGMA synchronous = FULL"))
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _make_durable(self, connection: sqlite3.Connection) -> None:
-        # Turning a new file to WAL takes an exclusive lock, for which SQLite does not wait.
+    def _patiently(self, work: Callable[[], T]) -> T:
+        # SQLite's own wait looks every tenth of a second, which can be never the right moment when
+        # many processes write all the time; and it does not wait to turn a new file to WAL.
         deadline = time.monotonic() + self._timeout
         while True:
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute("PRAGMA synchronous = FULL")
+                return work()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & _PRIMARY not in _BUSY or time.monotonic() > deadline:
                     raise
-                time.sleep(_PAUSE)
-            else:
-                return
+            time.sleep(_PAUSE)
 
 
 class _Forks:
