@@ -4,6 +4,7 @@ It shares no rule with totpkit: codes come from :mod:`tests.second`, what is spe
 and every answer is worked out from what has happened so far.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from itertools import product
 
@@ -157,7 +158,7 @@ class Account:
             for end in range(max(middle - bound, 1), middle + bound + 1)
             if (active.phone.code(end - 1), active.phone.code(end)) == (one, other)
         ]
-        if not (second.re.fullmatch(form, one) and second.re.fullmatch(form, other)):
+        if not (re.fullmatch(form, one) and re.fullmatch(form, other)):
             verdict: Answer = ("malformed", None)
         elif not ends:
             verdict = ("mismatch", None)
@@ -192,7 +193,7 @@ class Account:
         self.fail(now)
         if code in self.spent:
             return "replayed", None
-        return "mismatch" if second.re.fullmatch("[0-9A-HJKMNP-TV-Z]{16}", code) else "malformed", None
+        return "mismatch" if re.fullmatch("[0-9A-HJKMNP-TV-Z]{16}", code) else "malformed", None
 
     def issue(self, codes: tuple[str, ...]) -> None:
         """Take new recovery codes in place of all others."""
@@ -223,7 +224,7 @@ class Account:
         """Return the drift to remember after one was seen."""
         moved = drift + 1 if seen > drift else drift - 1 if seen < drift else drift
         bound = self.policy.drift_bound
-        return bound if moved > bound else -bound if moved < -bound else moved
+        return bound if moved > bound else max(moved, -bound)
 
     def use(self, step: int, drift: int, now: float) -> None:
         """Remember a code that was accepted."""

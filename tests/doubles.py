@@ -76,6 +76,31 @@ class Raced:
         return self.store.swap(account_id, old, new)
 
 
+class Interrupted:
+    """A store before whose call of one number somebody else gets to act."""
+
+    def __init__(self, store: Store, *, call: int, intruder: Callable[[], object]) -> None:
+        self.store = store
+        self.call = call
+        self.intruder = intruder
+        self.calls = 0
+
+    def load(self, account_id: str) -> bytes | None:
+        """Let the intruder act if it is time; then load."""
+        self._count()
+        return self.store.load(account_id)
+
+    def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
+        """Let the intruder act if it is time; then swap."""
+        self._count()
+        return self.store.swap(account_id, old, new)
+
+    def _count(self) -> None:
+        self.calls += 1
+        if self.calls - 1 == self.call:
+            self.intruder()
+
+
 class Gate:
     """A store that lets all of a number of threads load before any of them goes on, once each."""
 

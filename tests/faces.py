@@ -56,7 +56,7 @@ class Blocking:
 class App:
     """An app with an authenticator of either colour, a clock that obeys, and all events in a list."""
 
-    def __init__(  # noqa: PLR0913 - all that an app can choose
+    def __init__(
         self,
         colour: str = SYNC,
         *,

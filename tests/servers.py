@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import pytest
 
@@ -28,27 +28,47 @@ KEEPS_ITS_WORD = (
 QUICK = ("--repl-diskless-sync-delay", "0")
 
 
-class Server(NamedTuple):
-    """A server that listens: where, and its process."""
+class Server:
+    """A server on a port of its own; what it keeps is in *folder*."""
 
-    port: int
-    process: subprocess.Popen[bytes]
+    def __init__(self, command: Sequence[str], port: int, folder: str, user: str | None = None) -> None:
+        self.port = port
+        self._command = command
+        self._folder = folder
+        self._user = user
+        self.start()
+
+    def start(self) -> None:
+        """Start it; it is up once its log says so."""
+        log = Path(self._folder, "log")
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                self._command,
+                stdout=output,
+                stderr=output,
+                cwd=self._folder,
+                user=self._user,
+                group=self._user,
+            )
+        ended = self._process.poll
+        wait_until(lambda: b"eady to accept connections" in log.read_bytes() or ended() is not None)
+        assert ended() is None, log.read_text(errors="replace")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it without waiting for those who are connected."""
+        while self._process.poll() is None:  # Redis refuses while it writes its first log
+            self._process.send_signal(how)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Let it do nothing, without its clients being told, until the block ends."""
-        self.process.send_signal(signal.SIGSTOP)
+        self._process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            self.process.send_signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """End it without waiting for those who are connected."""
-        while self.process.poll() is None:  # Redis refuses while it writes its first log
-            self.process.send_signal(signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                self.process.wait(0.5)
+            self._process.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture(scope="session")
@@ -90,47 +110,34 @@ def postgresql_at(server: Server, driver: str = "psycopg") -> str:
 @contextmanager
 def running_redis(*options: str, parent: Path | None = None) -> Iterator[Server]:
     """Run ``redis-server`` with these options, on a port and in a directory of its own."""
-    command = found("redis-server")
+    command, port = found("redis-server"), free_port()
     with tempfile.TemporaryDirectory(prefix="totpkit-redis-", dir=parent) as folder:
-        where = ("--bind", HOST, "--dir", folder, *KEEPS_ITS_WORD, *QUICK)
-        with running(lambda port: [command, "--port", str(port), *where, *options], folder) as server:
+        where = ("--port", str(port), "--bind", HOST, "--dir", folder)
+        with ended(Server([command, *where, *KEEPS_ITS_WORD, *QUICK, *options], port, folder)) as server:
             yield server
 
 
 @contextmanager
 def running_postgresql(*options: str, parent: Path | None = None) -> Iterator[Server]:
     """Run ``postgres`` with these options on a new cluster, on a port of its own."""
-    initdb, postgres = found("initdb"), found("postgres")
+    initdb, postgres, port = found("initdb"), found("postgres"), free_port()
     user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None  # it refuses to run as root
-    with tempfile.TemporaryDirectory(
-        prefix="totpkit-postgresql-", dir=parent, ignore_cleanup_errors=True
-    ) as folder:
+    with tempfile.TemporaryDirectory(prefix="totpkit-postgresql-", dir=parent) as folder:
         if user:
             shutil.chown(folder, user, user)
         data = str(Path(folder, "data"))
         first = [initdb, "-D", data, "-U", "totpkit", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(first, check=True, capture_output=True, user=user, group=user, cwd=folder)
         # Sixteen processes with a pool each come at once.
-        where = ("-D", data, "-c", f"listen_addresses={HOST}", "-k", folder, "-c", "max_connections=200")
-        with running(lambda port: [postgres, *where, "-p", str(port), *options], folder, user) as server:
+        where = ("-p", str(port), "-c", f"listen_addresses={HOST}", "-k", folder, "-c", "max_connections=200")
+        with ended(Server([postgres, "-D", data, *where, *options], port, folder, user)) as server:
             yield server
 
 
 @contextmanager
-def running(
-    command_for: Callable[[int], Sequence[str]], folder: str, user: str | None = None
-) -> Iterator[Server]:
-    """Run a command until the block ends; it is up once its log says so."""
-    port = free_port()
-    log = Path(folder, "log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command_for(port), stdout=output, stderr=output, user=user, group=user, cwd=folder
-        )
-    server = Server(port, process)
+def ended(server: Server) -> Iterator[Server]:
+    """End a server when the block does."""
     try:
-        wait_until(lambda: b"eady to accept connections" in log.read_bytes() or process.poll() is not None)
-        assert process.poll() is None, log.read_text(errors="replace")
         yield server
     finally:
         server.stop()

@@ -1,7 +1,7 @@
 """What may name an account."""
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
 
 from tests.strategies import anything
 from tests.strategies_accounts import ids

@@ -1,4 +1,4 @@
-"""Canaries: secrets, codes, recovery codes and bindings driven through every way an authenticator can fail or speak."""
+"""Canaries: secrets, codes and bindings driven through every way an authenticator can fail or speak."""
 
 import base64
 import copy
@@ -7,7 +7,7 @@ import logging
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TypeVar
 
 import pytest
 
@@ -22,6 +22,8 @@ from totpkit._sealing import Sealing
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SoftPhone
 from totpkit.vault import PLAINTEXT, Vault
+
+T = TypeVar("T")
 
 # Made here, so that no line of source that a traceback quotes holds them.
 RAW = bytes(range(65, 85))
@@ -46,18 +48,18 @@ class Driver:
 
     def load(self, account_id: str) -> bytes | None:
         """Load, or fail."""
-        return answered(lambda: self._quote("load", account_id, self.store.load(account_id)), ValueError)
+        return answered(lambda: self.quoting(self.store.load(account_id), account_id), ValueError)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
         """Swap, or fail."""
-        return answered(
-            lambda: self._quote((account_id, old, new), self.store.swap(account_id, old, new)), ValueError
-        )
+        swapped = self.store.swap(account_id, old, new)
+        return answered(lambda: self.quoting(swapped, account_id, old, new), ValueError)
 
-    def _quote(self, *bound: Any) -> Any:
+    def quoting(self, answer: T, *bound: object) -> T:
+        """Return the answer, or fail as drivers do, who tell more than they should."""
         if self.failing:
-            raise ValueError("parameters: " + repr(bound))
-        return bound[-1]
+            raise ValueError("parameters: " + repr(bound) + repr(answer))
+        return answer
 
 
 class World:
@@ -122,17 +124,16 @@ MISTAKES: dict[str, Callable[[World], object]] = {
     "code that is a number": lambda world: world.app.auth.verify(WHO, int(world.phone.code())),  # type: ignore[arg-type]
     "code that is bytes": lambda world: world.app.auth.verify(WHO, world.phone.code().encode()),  # type: ignore[arg-type]
     "recovery code that is bytes": lambda world: world.app.auth.redeem_recovery_code(
-        WHO, world.recovery[0].encode()
-    ),  # type: ignore[arg-type]
+        WHO,
+        world.recovery[0].encode(),  # type: ignore[arg-type]
+    ),
     "issuer that is a secret": lambda world: world.app.other(issuer=SECRET.to_base32() + ":"),
     "key id that is a secret": lambda _: Vault({SECRET.to_base32() + "!": KEY}),
     "key of a bad size": lambda _: Vault({"k": KEY[:31]}),
     "key that is text": lambda _: Vault({"k": KEY.decode()}),  # type: ignore[dict-item]
     "policy number that is a secret": lambda _: Policy(digits=SECRET.to_base32()),  # type: ignore[arg-type]
     "policy part that is a secret": lambda _: Policy(window=SECRET),  # type: ignore[arg-type]
-    "clock that shows a secret": lambda world: world.app.other(clock=lambda: SECRET.to_base32()).auth.status(
-        WHO
-    ),
+    "clock that shows a secret": lambda world: world.app.other(clock=SECRET.to_base32).auth.status(WHO),
     "scan of a secret": lambda world: SoftPhone(SECRET.to_base32(), clock=world.app.clock),
     "scan of another kind": lambda world: SoftPhone(
         world.pending.uri.replace("totp", "hotp") + "&counter=1", clock=world.app.clock
@@ -219,7 +220,7 @@ def test_told_and_logged(
     sealed: bool,  # noqa: FBT001 - a parameter of the test
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Neither an event, nor a log, nor the repr of any answer tells a secret, also when the handler raises."""
+    """No event, no log, and no repr of any answer tells a secret, also when the handler raises."""
     caplog.set_level(logging.DEBUG)
     world = World(colour, vault=Vault({"k": KEY}) if sealed else None)
 
@@ -247,7 +248,7 @@ def test_told_and_logged(
 @pytest.mark.proves("T22")
 @pytest.mark.parametrize("sealed", [False, True], ids=["in plain", "sealed"])
 def test_parts(sealed: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """Nothing that an authenticator is made of, or hands from floor to floor, shows a secret when it is printed."""
+    """Nothing that an authenticator is made of, or hands from floor to floor, shows a secret in print."""
     cipher = Vault({"k": KEY}) if sealed else PLAINTEXT
     world = World("sync", vault=cipher if isinstance(cipher, Vault) else None)
     accounts = world.app.auth._accounts
@@ -284,19 +285,12 @@ def test_pickles() -> None:
 def test_canaries_sing() -> None:
     """The canaries are found where they are: what did tell one would be seen."""
     world = World("sync")
-    for shown in (
-        world.pending.uri,
-        world.phone.code(),
-        world.recovery[0],
-        BINDING,
-        world.pending.secret.grouped(),
-    ):
-        if shown != world.pending.secret.grouped():
-            assert world.leaks(f"-{shown}-") != []
+    for shown in (world.pending.uri, world.phone.code(), world.recovery[0], BINDING, KEY.decode("latin-1")):
+        assert world.leaks(f"-{shown}-") != []
     stored = world.driver.store.load(WHO)
     assert stored is not None
     assert world.leaks(stored.decode()) != []
+    world.driver.failing = True
     with pytest.raises(ValueError, match="parameters") as caught:
-        world.driver.failing = True
-        world.driver._quote(stored)
+        world.driver.quoting(stored)
     assert any(world.leaks(text) for text in told(caught.value))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.strategies import anything, narrow_windows
+from tests.strategies import anything
 from tests.strategies_accounts import pendings, policy_numbers, provisions, records
 from totpkit import TOTP, Accepted, Algorithm, InvalidParameterError, Policy, Reason, Rejected, Secret
 from totpkit._attempt import Terms, failed, refusal
@@ -49,7 +49,7 @@ waiting = st.builds(
 @pytest.mark.proves("T37")
 @given(st.text(), st.text())
 def test_owner(one: str, other: str) -> None:
-    """A binding is stored as its hash, by which no two are mistaken for each other, nor read by whoever reads it."""
+    """A binding is stored as its hash: no two are mistaken for each other, and none can be read."""
     assert hashlib.sha256(one.encode()).digest() == owner_of(one)
     assert (owner_of(one) == owner_of(other)) == (one == other)
 
@@ -97,7 +97,7 @@ def test_begun(record: Record, fresh: Provision, left: float, asks: bytes) -> No
 @settings(max_examples=100)
 @given(waiting, policy_numbers, st.integers(-14, 14), st.booleans())
 def test_confirmed(record: Record, numbers: dict[str, Any], offset: int, spelled: bool) -> None:  # noqa: FBT001 - drawn
-    """The first right code makes the pending secret the one in use and is spent; a wrong one leaves it pending."""
+    """The first right code takes the pending secret into use and is spent; a wrong one leaves it pending."""
     assert record.pending is not None
     policy = Policy(**numbers | {"throttle": Policy.DEFAULT.throttle})
     provision, terms = record.pending.provision, Terms(policy, NOW, opened)
@@ -130,7 +130,7 @@ def test_confirmed(record: Record, numbers: dict[str, Any], offset: int, spelled
 @pytest.mark.proves("T37")
 @given(records, anything, st.sampled_from([-5.0, 0.0, 5.0]), st.sampled_from([MINE, YOURS]))
 def test_confirmed_refused(record: Record, text: str, left: float, asks: bytes) -> None:
-    """A wait comes first; then another binding, or too late, is EXPIRED: not counted, nothing opened or written."""
+    """A wait comes first; then another binding, or too late, is EXPIRED: nothing opened or written."""
     if record.pending is not None:
         record = replace(record, pending=replace(record.pending, owner=MINE, expires_at=NOW + left))
     terms = Terms(Policy(), NOW, closed)
@@ -196,7 +196,7 @@ def test_cancelled(record: Record) -> None:
 def test_revoked(record: Record) -> None:
     """Revoking drops all secrets and recovery codes; failures stay, and the generation rises."""
     after = revoked(record)
-    if record.active is record.pending is record.recovery is None:
+    if not (record.active or record.pending or record.recovery):
         assert after is record
     else:
         expected = replace(record, active=None, pending=None, recovery=None, generation=record.generation + 1)

@@ -45,7 +45,7 @@ def test_who_and_when(kind: type[Event]) -> None:
     assert event == kind(account_id="acct-1", at=5.0, **more)
     assert event != Event(account_id="acct-1", at=5.0)
     with pytest.raises(TypeError):
-        kind("acct-1", 5.0, *more.values())  # type: ignore[misc]
+        kind("acct-1", 5.0, *more.values())  # type: ignore[call-arg]
 
 
 @pytest.mark.proves("T22")

@@ -36,7 +36,7 @@ def test_find_pair(number_at: NumberAt, first: int, last: int, low: int, width: 
 
 @pytest.mark.proves("T24")
 def test_compares_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Right or wrong, first or last: every step is computed once, and every pair compared in constant time."""
+    """Right or wrong, first or last: each step is computed once, each pair compared in constant time."""
     computed: list[int] = []
     compared: list[object] = []
 
@@ -72,7 +72,7 @@ def test_both_are_spent(look_around: int) -> None:
 
 @pytest.mark.proves("T32")
 @given(timed, anything, anything, times, st.integers(0, 100), st.none() | st.integers(0))
-def test_no_text_raises(  # noqa: PLR0913, PLR0917 - all that it depends on
+def test_no_text_raises(
     codes: Timed, one: str, other: str, moment: float, look_around: int, last_step: int | None
 ) -> None:
     """No text raises, surrogates too, at any time."""

@@ -83,7 +83,7 @@ def test_async_handler_on_sync_face(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(_: Event) -> None:
         raise AssertionError
 
-    drive(Herald(Inline(), lambda event: handler(event)).tell(REVOKED))
+    drive(Herald(Inline(), lambda event: handler(event)).tell(REVOKED))  # noqa: PLW0108 - hides what it is
     assert "FlowError: an async part was given to a sync face" in caplog.text
 
 
@@ -112,7 +112,9 @@ def test_silent() -> None:
     assert logging.getLogger("totpkit").level == logging.NOTSET
 
 
-CHANGE = Change("acct-1", 5.0, Record(failures=2), Record(failures=3), Rejected(Reason.MISMATCH))
+CHANGE: Change[Accepted | Rejected] = Change(
+    "acct-1", 5.0, Record(failures=2), Record(failures=3), Rejected(Reason.MISMATCH)
+)
 
 
 def found(change: Change[Accepted | Rejected], cap: int = 4) -> list[Event]:

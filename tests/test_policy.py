@@ -111,7 +111,7 @@ def test_frozen_and_named() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Policy.DEFAULT.digits = 4  # type: ignore[misc]
     with pytest.raises(TypeError):
-        Policy(6)  # type: ignore[misc]
+        Policy(6)  # type: ignore[call-arg]
 
 
 @any_preset

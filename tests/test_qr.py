@@ -259,7 +259,7 @@ def test_save_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(PermissionError):
         qr(URI).save(tmp_path / "a.png")
-    assert [b"old"] == [path.read_bytes() for path in tmp_path.iterdir()]
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 
 def test_save_no_path() -> None:

@@ -32,7 +32,7 @@ enrolled = st.builds(replace, records, active=credentials, recovery=st.just(RECO
 
 @given(records)
 def test_issued(record: Record) -> None:
-    """New codes take the place of all older ones and raise the generation; without a credential there are none."""
+    """New codes replace all older ones and raise the generation; without a credential there are none."""
     after = issued(record, RECOVERY, record.generation)
     if record.active is None:
         assert after is record

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.strategies import anything, spellings
 from totpkit import InvalidParameterError, Reason
-from totpkit._recovery import COSTS, HASH_BYTES, RecoverySet, new_recovery_code, read_recovery_code
+from totpkit._recovery import COSTS, RecoverySet, new_recovery_code, read_recovery_code
 
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OTHER_HAND = {"0": "0oO", "1": "1iIlL"}

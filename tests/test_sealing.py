@@ -101,7 +101,7 @@ def test_corrupted_names(names: dict[str, str]) -> None:
     """Names in a record that no phone is shown are a corrupted record."""
     mine = sealing(BEFORE)
     provision = replace(mine.new("alice", "Acme", Policy.DEFAULT), **names)  # type: ignore[arg-type]
-    with pytest.raises(RecordError, match="^a stored record holds names that no phone is shown: ") as caught:
+    with pytest.raises(RecordError, match=r"^a stored record holds names that no phone is shown: ") as caught:
         mine.shown(provision, PENDING, None)
     assert caught.value.__context__ is None
 

@@ -50,7 +50,7 @@ def test_random() -> None:
 
 def test_poor_entropy() -> None:
     """A source that returns fewer bytes than asked for is refused: the secret would be weak."""
-    with pytest.raises(InvalidParameterError, match="^entropy must return 20 bytes, not 4$"):
+    with pytest.raises(InvalidParameterError, match=r"^entropy must return 20 bytes, not 4$"):
         Secret.generate(entropy=lambda _: b"weak")
 
 

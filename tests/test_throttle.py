@@ -20,7 +20,7 @@ def test_default() -> None:
 
 @given(throttles())
 def test_wait(throttle: Throttle) -> None:
-    """Each wait is the one before times the factor, up to the longest; before the last free failure there is none."""
+    """Each wait is the one before times the factor, up to the longest; before the first there is none."""
     expected = 0.0
     for failures in range(1, throttle.cap + 1):
         if failures == throttle.free:

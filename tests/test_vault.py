@@ -50,7 +50,7 @@ def test_rotation() -> None:
 
 
 def test_format() -> None:
-    """Sealed is AES-256-GCM by the standard: nonce and box in base64, with key id, purpose and account bound."""
+    """Sealed is AES-256-GCM by the standard: nonce and box in base64; key id, purpose, account bound."""
     sealed = BOTH.seal(b"secret", account_id="acct-1", purpose="credential")
     box = base64.b64decode(sealed.removeprefix("aesgcm:2026-11:"), validate=True)
     context = b"totpkit\0" + b"2026-11\0credential\0acct-1"

@@ -84,7 +84,7 @@ def nearest(drift: int, seen: int, bound: int) -> int:
 @pytest.mark.proves("RFC6238-6")
 @given(st.integers(-120, 120), st.integers(-200, 200), st.integers(0, 100))
 def test_followed(drift: int, seen: int, bound: int) -> None:
-    """Drift moves one step at most towards what was seen, within the bound, and not at all with a bound of 0."""
+    """Drift moves one step at most towards what was seen, within the bound; with a bound of 0 not at all."""
     moved = followed(drift, seen, bound)
     assert nearest(drift, seen, bound) == moved
     assert -bound <= moved <= bound
@@ -111,10 +111,27 @@ def test_drift_over_time() -> None:
     assert answers == [True] * 5 + [False] * 3
 
 
+@pytest.mark.proves("RFC6238-6")
+@pytest.mark.parametrize(("drift", "bound"), [(8, 2), (-8, 2), (3, 0), (2, 2), (-1, 4)])
+def test_drift_of_another_policy(drift: int, bound: int) -> None:
+    """A drift that was remembered under a wider bound counts only as far as the bound of today."""
+    record = Record(active=replace(credential(STEP - 40), drift=drift))
+    known = max(-bound, min(bound, drift))
+    accepted = []
+    for offset in range(-12, 13):
+        code = second.decimal(RAW, STEP + offset)
+        after, answer = verified(record, code, Terms(Policy(drift_bound=bound), NOW, opened))
+        if answer:
+            accepted.append(offset)
+            assert after.active is not None
+            assert abs(after.active.drift) <= bound
+    assert accepted == [known - 1, known, known + 1]
+
+
 @pytest.mark.proves("T09", "T43")
 @given(records, throttles(), st.floats(0, 2**33), anything)
 def test_refused(record: Record, throttle: Throttle, now: float, text: str) -> None:
-    """Whoever is not enrolled, must wait or is disabled is refused; nothing is opened, and nothing written."""
+    """Whoever is not enrolled, must wait or is disabled is refused; nothing is opened or written."""
     terms = Terms(Policy(throttle=throttle), now, closed)
     refused = refusal(record, terms)
     if record.active is not None and refused is None:
@@ -129,7 +146,7 @@ def test_refused(record: Record, throttle: Throttle, now: float, text: str) -> N
 @settings(max_examples=200)
 @given(enrolled, st.integers(0, 12), st.integers(-16, 16), st.sampled_from([1, 1, 1, 0, 2, -1]))
 def test_resynced(record: Record, bound: int, offset: int, gap: int) -> None:
-    """Two consecutive codes above the last step, within the bound, are adopted with their drift; others are failures."""
+    """Two consecutive codes above the last step, within the bound, give their drift; others are failures."""
     terms, active = Terms(Policy(drift_bound=bound), NOW, opened), record.active
     assert active is not None
     end = STEP + offset

@@ -12,6 +12,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import FrameType
 from typing import Self, TypeVar
 
@@ -129,8 +130,7 @@ class StoreContract(ABC):
         old: bytes | None = None
         for turn in range(10):
             news = [b"%d by %d" % (turn, rival) for rival in range(self.THREADS)]
-            works = [_swapper(store, account, old, new) for store, new in zip(stores, news, strict=True)]
-            wins = _at_once(stores, works)
+            wins = self._swap_at_once(stores, account, old, news)
             _check(1, sum(wins))
             old = stores[0].load(account)
             _check(news[wins.index(True)], old)
@@ -142,6 +142,12 @@ class StoreContract(ABC):
         total = self.THREADS * rounds
         _at_once(stores, [_counter(store, account, rounds, total) for store in stores])
         _check(b"%d" % total, stores[0].load(account))
+
+    def _swap_at_once(
+        self, stores: list[Store], account: str, old: bytes | None, news: list[bytes]
+    ) -> list[bool]:
+        rivals = zip(stores, news, strict=True)
+        return _at_once(stores, [partial(store.swap, account, old, new) for store, new in rivals])
 
 
 class AsyncStoreContract(StoreContract):
@@ -160,19 +166,30 @@ class AsyncStoreContract(StoreContract):
         """Run *work* in the suite's event loop: to close there what the stores were made with."""
         return _run(work)
 
+    def _swap_at_once(
+        self, stores: list[Store], account: str, old: bytes | None, news: list[bytes]
+    ) -> list[bool]:
+        async def swaps() -> list[bool]:
+            rivals = zip(
+                [store.awaited for store in stores if isinstance(store, _Blocking)], news, strict=True
+            )
+            return await asyncio.gather(*[store.swap(account, old, new) for store, new in rivals])
+
+        return _run(swaps())
+
 
 class _Blocking:
     def __init__(self, make: Callable[[], AsyncStore]) -> None:
         async def made() -> AsyncStore:
             return make()
 
-        self._store = _run(made())
+        self.awaited = _run(made())
 
     def load(self, account_id: str) -> bytes | None:
-        return _run(self._store.load(account_id))
+        return _run(self.awaited.load(account_id))
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        return _run(self._store.swap(account_id, old, new))
+        return _run(self.awaited.swap(account_id, old, new))
 
 
 class _Loop:
@@ -208,10 +225,6 @@ def _no(answer: object) -> None:
 
 def _fresh(name: str) -> str:
     return f"{name}-{uuid.uuid4().hex}"
-
-
-def _swapper(store: Store, account: str, old: bytes | None, new: bytes) -> Callable[[], bool]:
-    return lambda: store.swap(account, old, new)
 
 
 def _counter(store: Store, account: str, rounds: int, total: int) -> Callable[[], bool]:

@@ -8,7 +8,7 @@ import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NoReturn, Protocol, TextIO
+from typing import IO, NoReturn, Protocol, Self, TextIO
 
 from totpkit._bounds import whole
 from totpkit._text import is_unicode
@@ -36,6 +36,12 @@ class QR:
     """
 
     _symbol: _Symbol = field(repr=False)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a QR cannot be pickled: it shows a secret")

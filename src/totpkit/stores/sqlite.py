@@ -209,3 +209,5 @@ def _make_file(path: Path) -> None:
     # a file that is new, and closed before any thread here can have connected to it.
     with _making, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    if not os.access(path, os.R_OK | os.W_OK):
+        raise PermissionError  # SQLite would open it all the same, and fail at every write

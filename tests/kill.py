@@ -1,1 +1,0 @@
-"""A process that verifies until it is killed, for tests.test_kill."""

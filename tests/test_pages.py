@@ -1,0 +1,149 @@
+"""What pages say in tables and commands is what there is."""
+
+import dataclasses
+import importlib
+import os
+import pkgutil
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import create_engine
+
+import totpkit
+from tests import servers
+from totpkit import Policy, Store, Throttle, Window, events, stores
+from totpkit.stores.redis import RedisStore
+from totpkit.stores.sqlalchemy import SQLAlchemyStore
+
+DOCS = Path(__file__).parents[1] / "docs"
+STORES = [f"totpkit.stores.{module.name}" for module in pkgutil.iter_modules(stores.__path__)]
+MODULES = ["totpkit.events", "totpkit.migration", "totpkit.testing", "totpkit.vault", *STORES]
+
+
+def text(page: str) -> str:
+    """Return a page."""
+    return (DOCS / page).read_text(encoding="utf-8")
+
+
+def rows(page: str, first: str) -> Iterator[list[str]]:
+    """Yield the rows of the table whose first heading this is."""
+    table = text(page).partition(f"| {first} |")[2].partition("\n\n")[0]
+    for line in table.splitlines()[2:]:
+        yield [cell.strip() for cell in line.strip("|").split(" |")]
+
+
+def unquoted(cell: str) -> list[str]:
+    """Return what a cell quotes as code."""
+    return re.findall(r"`([^`]*)`", cell)
+
+
+def commands(page: str) -> dict[str, list[str]]:
+    """Return the commands of a page's shell blocks, by their names."""
+    blocks = re.findall(r"^```bash\n(.*?)^```", text(page), flags=re.MULTILINE | re.DOTALL)
+    lines = [shlex.split(line) for block in blocks for line in block.replace("\\\n", "").splitlines()]
+    return {name: [name, *arguments] for name, *arguments in lines}
+
+
+def with_option(command: list[str], option: str, value: str) -> list[str]:
+    """Return a command with another value of an option that it has."""
+    place = command.index(option) + 1
+    return [*command[:place], value, *command[place + 1 :]]
+
+
+def check_store(store: Store) -> None:
+    """See that a store writes and reads."""
+    assert store.swap("acct-1", None, b"record")
+    assert store.load("acct-1") == b"record"
+
+
+def test_events() -> None:
+    """The table of events has each of them, and what it carries besides account and time."""
+    told = {unquoted(row[0])[0]: unquoted(row[2]) for row in rows("how-to/log-and-notify.md", "event")}
+    own = {name: getattr(events, name) for name in events.__all__ if name != "Event"}
+    carried = {name: [field.name for field in dataclasses.fields(event)][2:] for name, event in own.items()}
+    assert carried == told
+
+
+def test_policy_numbers() -> None:
+    """The table of the policy's numbers has each of them, and its default."""
+    told = {unquoted(row[0])[0]: row[1] for row in rows("reference/policy.md", "number")}
+    defaults = {field.name: str(field.default) for field in dataclasses.fields(Policy)}
+    assert defaults | {"window": "`Window.DEFAULT`", "throttle": "`Throttle()`"} == told
+    assert (Policy().window, Policy().throttle) == (Window.DEFAULT, Throttle())
+
+
+@pytest.mark.parametrize("preset", ["DEFAULT", "RFC", "NIST", "ASVS", "TESTING"])
+def test_policy_presets(preset: str) -> None:
+    """A preset is what the table says that it changes."""
+    table = {unquoted(row[0])[0]: unquoted(row[1]) for row in rows("reference/policy.md", "preset")}
+    names = {"Policy": Policy, "Throttle": Throttle, "Window": Window}
+    written = eval(f"Policy({', '.join(table[f'Policy.{preset}'])})", names)  # noqa: S307 - our own page
+    assert getattr(Policy, preset) == written
+
+
+@pytest.mark.parametrize("module", STORES)
+def test_stores(module: str) -> None:
+    """Each store is weighed on the page that compares them."""
+    page = text("how-to/choose-a-store.md")
+    names = importlib.import_module(module).__all__
+    assert [name for name in names if f"~{module}.{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("module", ["totpkit", *MODULES])
+def test_reference(module: str) -> None:
+    """Every public name is in the reference."""
+    pages = "".join(page.read_text(encoding="utf-8") for page in sorted((DOCS / "reference").glob("*.md")))
+    members = f".. automodule:: {module}\n   :members:" in pages
+    names = importlib.import_module(module).__all__
+    shown = set(re.findall(rf"^\.\. auto\w+:: {re.escape(module)}\.(\w+)", pages, flags=re.MULTILINE))
+    assert members or set(names) <= shown, set(names) - shown
+
+
+def test_public_modules() -> None:
+    """The modules that the reference must show are all that are public."""
+    public = [module.name for module in pkgutil.iter_modules(totpkit.__path__) if module.name[0] != "_"]
+    shown = {module.split(".")[1] for module in MODULES}
+    assert {*public} - {"errors"} == shown  # the face has every error
+
+
+def test_redis_command(tmp_path: Path) -> None:
+    """The command that starts Redis starts one that keeps what it has answered for."""
+    _, *arguments = commands("how-to/choose-a-store.md")["redis-server"]
+    port = servers.free_port()
+    arguments = with_option(with_option(arguments, "--port", str(port)), "--dir", str(tmp_path))
+    command = [servers.found("redis-server"), *arguments]
+    with (
+        servers.ended(servers.Server(command, port, str(tmp_path))) as server,
+        redis.Redis(host=servers.HOST, port=server.port) as client,
+    ):
+        check_store(RedisStore(client))
+        kept = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+        assert kept == {name: client.config_get(name)[name] for name in kept}
+
+
+def test_postgresql_commands() -> None:
+    """The commands that start PostgreSQL start one that the URL on the page reaches."""
+    page = "how-to/choose-a-store.md"
+    first, then = (commands(page)[name] for name in ("initdb", "postgres"))
+    (url,) = (quoted for quoted in unquoted(text(page)) if re.match(r"postgresql\S+@127\.0\.0\.1", quoted))
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    with tempfile.TemporaryDirectory() as folder:
+        if user:
+            shutil.chown(folder, user, user)
+        initdb = [servers.found("initdb"), *first[1:], "--no-sync"]
+        subprocess.run(initdb, check=True, capture_output=True, cwd=folder, user=user, group=user)
+        port = servers.free_port()
+        command = [servers.found("postgres"), *with_option(then, "-p", str(port))[1:]]
+        with servers.ended(servers.Server(command, port, folder, user)):
+            engine = create_engine(url.replace(":5432/", f":{port}/"))
+            store = SQLAlchemyStore(engine)
+            store.create_table()
+            check_store(store)
+            engine.dispose()
