@@ -1,7 +1,9 @@
 """What pages say in tables and commands is what there is."""
 
+import ast
 import dataclasses
 import importlib
+import inspect
 import os
 import pkgutil
 import re
@@ -9,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +68,8 @@ def check_store(store: Store) -> None:
 
 def test_events() -> None:
     """The table of events has each of them, and what it carries besides account and time."""
-    told = {unquoted(row[0])[0]: unquoted(row[2]) for row in rows("how-to/log-and-notify.md", "event")}
+    cells = [unquoted(row[0]) for row in rows("how-to/log-and-notify.md", "event")]
+    told = {name: fields for name, *fields in cells}
     own = {name: getattr(events, name) for name in events.__all__ if name != "Event"}
     carried = {name: [field.name for field in dataclasses.fields(event)][2:] for name, event in own.items()}
     assert carried == told
@@ -104,6 +108,22 @@ def test_reference(module: str) -> None:
     names = importlib.import_module(module).__all__
     shown = set(re.findall(rf"^\.\. auto\w+:: {re.escape(module)}\.(\w+)", pages, flags=re.MULTILINE))
     assert members or set(names) <= shown, set(names) - shown
+
+
+@pytest.mark.parametrize("face", ["Authenticator", "AsyncAuthenticator"])
+def test_signature(face: str) -> None:
+    """The signature that the reference writes out has the parameters and defaults of the real one."""
+    page = text("reference/authenticator.md")
+    (written,) = re.findall(rf"autoclass:: totpkit\.{face}(\(.*\))$", page, flags=re.MULTILINE)
+    names = {"Policy": Policy, "time": time, "__builtins__": {}}
+    function = ast.parse(f"def made{written}: ...").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    told = function.args
+    defaults = [eval(ast.unparse(default), names) for default in told.kw_defaults if default]  # noqa: S307
+    real = inspect.signature(getattr(totpkit, face)).parameters.values()
+    assert [one.arg for one in told.args] == [one.name for one in real if one.kind is not one.KEYWORD_ONLY]
+    assert [one.arg for one in told.kwonlyargs] == [one.name for one in real if one.kind is one.KEYWORD_ONLY]
+    assert [one.default for one in real if one.default is not one.empty] == defaults
 
 
 def test_public_modules() -> None:

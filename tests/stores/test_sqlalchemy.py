@@ -1,5 +1,6 @@
 """SQLAlchemyStore and AsyncSQLAlchemyStore, on SQLite and on PostgreSQL."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
 
 from tests.servers import Server, postgresql_at
-from tests.shelves import opened, run_with
+from tests.shelves import opened
 from totpkit import AsyncStore, InvalidParameterError, Store, StoreError
 from totpkit.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore
 from totpkit.testing import AsyncStoreContract, StoreContract
@@ -171,16 +172,24 @@ def test_listener_that_begins(tmp_path: Path) -> None:
 
 
 def test_raw_driver_error(tmp_path: Path) -> None:
-    """An exception that SQLAlchemy lets through as it is, is a failure of the store too."""
-    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/x.db")
+    """An exception that SQLAlchemy lets through as it is, is a failure of the store too, in both colours."""
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/x.db")
+    engine_later = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/x.db")
 
-    @sa.event.listens_for(engine.sync_engine, "do_connect")
     def connect(*_: object) -> None:
         raise NotImplementedError("nothing for your eyes")
 
-    async def work() -> None:
+    for each in (engine, engine_later.sync_engine):
+        sa.event.listen(each, "do_connect", connect)
+    stores = SQLAlchemyStore(engine), AsyncSQLAlchemyStore(engine_later)
+    for work in (
+        stores[0].create_table,
+        lambda: stores[0].load("a"),
+        lambda: stores[0].swap("a", None, b"record"),
+        lambda: asyncio.run(stores[1].create_table()),
+        lambda: asyncio.run(stores[1].load("a")),
+        lambda: asyncio.run(stores[1].swap("a", None, b"record")),
+    ):
         with pytest.raises(StoreError, match=r"^the store did not answer: NotImplementedError$") as caught:
-            await AsyncSQLAlchemyStore(engine).load("a")
+            work()
         assert caught.value.__context__ is None
-
-    run_with(f"file:{tmp_path}/other.db", lambda _: work())
