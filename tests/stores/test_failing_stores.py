@@ -1,7 +1,7 @@
 """Stores that fail for real: an error that says nothing, no acceptance, and nothing lost."""
 
-import sqlite3
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
