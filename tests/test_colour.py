@@ -362,3 +362,20 @@ def test_pending_forgotten() -> None:
     with pytest.warns(RuntimeWarning, match="was never awaited"):
         pending.clear()
     assert seen == []
+
+
+def test_pending_in_a_printed_task() -> None:
+    """A task of an async method can be printed, as event loops do by themselves; nobody else may ask."""
+
+    async def main() -> str:
+        task = asyncio.create_task(Pending(later("done")))
+        shown = repr(task)
+        await task
+        return shown
+
+    assert "Task" in asyncio.run(main())
+    pending = Pending(later())
+    assert eval("bool(pending)", {"__name__": "asyncio.base_tasks", "pending": pending}) is True  # noqa: S307
+    with pytest.raises(FlowError):
+        bool(pending)
+    pending.close()
