@@ -430,3 +430,12 @@ def in_process(code: str, path: Path) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
+
+
+def test_mode_behind_a_link(tmp_path: Path) -> None:
+    """A file that is made behind a link, too, is its owner's alone."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
+    store = SQLiteStore(tmp_path / "link.db")
+    assert store.swap("acct-1", None, b"one")
+    store.close()
+    assert stat.S_IMODE((tmp_path / "real.db").stat().st_mode) == 0o600
