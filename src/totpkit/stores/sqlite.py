@@ -49,7 +49,9 @@ class SQLiteStore:
             raise InvalidParameterError(
                 "path", "must be a file: a database in memory is lost, and not shared"
             )
-        self._path = Path(path).resolve()  # the same file wherever the process goes, and none made behind a link
+        self._path = Path(
+            path
+        ).resolve()  # the same file wherever the process goes, and none made behind a link
         self._timeout = within("timeout", timeout, 0.0, 3600.0)
         _forks.watch(self)
         self._with_connection(lambda connection: connection.execute(_CREATE))
