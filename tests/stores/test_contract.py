@@ -1,6 +1,7 @@
 """The suite that proves stores, proved itself: it passes good ones, and it catches each kind of bad one."""
 
 import asyncio
+import inspect
 import threading
 import unicodedata
 import unittest
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from totpkit import AsyncStore, Store
+from totpkit._contract import _counter, _GivingWay
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import AsyncStoreContract, StoreContract
 
@@ -433,3 +435,21 @@ def test_says_what() -> None:
 
     with pytest.raises(AssertionError, match=r"^expected False, but it was True$"):
         Suite().test_swap_writes_over_what_was_read_only()
+
+
+def test_giving_way() -> None:
+    """Only lines of the modules named let other threads run."""
+    frame = inspect.currentframe()
+    assert frame is not None
+    here = _GivingWay({__name__})
+    assert here(frame, "line", None) is here
+    assert _GivingWay({"elsewhere"})(frame, "line", None) is None
+
+
+def test_counter() -> None:
+    """A thread that counts ends with its rounds, or when more races are lost than there are counts."""
+    store = MemoryStore()
+    assert _counter(store, "account", 3, 3)()
+    assert store.load("account") == b"3"
+    store.swap = lambda *_: False  # type: ignore[method-assign]
+    assert not _counter(store, "account", 3, 3)()

@@ -1,6 +1,7 @@
 """SQLAlchemyStore and AsyncSQLAlchemyStore, on SQLite and on PostgreSQL."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -193,3 +194,15 @@ def test_raw_driver_error(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match=r"^the store did not answer: NotImplementedError$") as caught:
             work()
         assert caught.value.__context__ is None
+
+
+def test_table_cannot_be_made(tmp_path: Path) -> None:
+    """A database that takes no table is an error, and not taken for one that has it already."""
+    sqlite3.connect(tmp_path / "empty.db").close()
+    (tmp_path / "empty.db").touch()
+    engine = sa.create_engine(f"sqlite:///file:{tmp_path}/empty.db?mode=ro&uri=true")
+    try:
+        with pytest.raises(StoreError, match="OperationalError"):
+            SQLAlchemyStore(engine).create_table()
+    finally:
+        engine.dispose()

@@ -439,3 +439,10 @@ def test_mode_behind_a_link(tmp_path: Path) -> None:
     assert store.swap("acct-1", None, b"one")
     store.close()
     assert stat.S_IMODE((tmp_path / "real.db").stat().st_mode) == 0o600
+
+
+def test_refused_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that may not be written is refused at once, and not at the first write."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StoreError, match="PermissionError"):
+        SQLiteStore(tmp_path / "totpkit.db")

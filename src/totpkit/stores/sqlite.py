@@ -49,9 +49,7 @@ class SQLiteStore:
             raise InvalidParameterError(
                 "path", "must be a file: a database in memory is lost, and not shared"
             )
-        self._path = Path(
-            path
-        ).resolve()  # the same file wherever the process goes, and none made behind a link
+        self._path = Path(path).resolve()  # wherever the process goes, and behind a link too
         self._timeout = within("timeout", timeout, 0.0, 3600.0)
         _forks.watch(self)
         self._with_connection(lambda connection: connection.execute(_CREATE))
@@ -197,10 +195,8 @@ class _Forks:
 
 
 _forks = _Forks()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_forks.before, after_in_parent=_forks.in_parent, after_in_child=_forks.in_child
-    )
+_register = getattr(os, "register_at_fork", dict)  # where there are no forks, nothing
+_register(before=_forks.before, after_in_parent=_forks.in_parent, after_in_child=_forks.in_child)
 
 _making = Lock()
 

@@ -1,0 +1,350 @@
+"""Verification by an authenticator beside the bare round trips that it needs, on each store.
+
+Each test asserts that codes are accepted; how fast they were is printed and not asserted. A login
+comes ten steps after the one before, as people log in, so that the window's codes are all that is
+computed. Records are sealed by a vault.
+"""
+
+import os
+import random
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from functools import cache
+from itertools import count, cycle
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+import redis
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tests.benchmarks.race import Row, race
+from tests.servers import HOST, Server, postgresql_at, running_postgresql, running_redis
+from totpkit import TOTP, Authenticator, Cipher, Policy, Secret, Store
+from totpkit._record import Credential, Record
+from totpkit._sealing import IN_USE, Sealing
+from totpkit.stores.memory import MemoryStore
+from totpkit.stores.redis import RedisStore
+from totpkit.stores.sqlalchemy import SQLAlchemyStore
+from totpkit.stores.sqlite import SQLiteStore
+from totpkit.testing import SettableClock
+from totpkit.vault import PLAINTEXT, Vault, new_key
+
+FEW, MANY = 1_000, 1_000_000
+SAMPLE = 2_000
+START = 1_700_000_010
+LOGINS_APART = 300
+VAULT = Vault({"2026-11": new_key()})
+SECRET = Secret.generate()
+CODES = TOTP(SECRET)
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where it is there, a disk that costs nothing
+
+Runner = Callable[[], object]
+
+
+def account(number: int) -> str:
+    """Return an account id as apps have them: of 36 characters, in no order."""
+    return f"{number * 0x9E3779B97F4A7C15 % 2**64:016x}-{number:019d}"
+
+
+def record(number: int, vault: Cipher = VAULT) -> bytes:
+    """Return the record of an account that has logged in before."""
+    sealing = Sealing(vault, account(number))
+    provision = sealing.new("alice@example.com", "Acme", Policy.DEFAULT)
+    sealed = vault.seal(SECRET.to_bytes(), account_id=account(number), purpose=IN_USE)
+    before = START - 1_000_000.0
+    credential = Credential(
+        provision=type(provision)(
+            sealed=sealed,
+            digits=6,
+            algorithm=CODES.algorithm,
+            period=30,
+            label="alice@example.com",
+            issuer="Acme",
+        ),
+        confirmed_at=before,
+        last_used_at=before,
+        last_step=CODES.step(before),
+    )
+    return Record(generation=1, active=credential).to_bytes(revision=2)
+
+
+class Logins:
+    """One login after the other, each ten steps later, by the accounts in turn."""
+
+    def __init__(self, store: Store, numbers: list[int], vault: Cipher = VAULT) -> None:
+        self._clock = SettableClock(START)
+        self._auth = Authenticator(store, issuer="Acme", vault=vault, clock=self._clock)
+        self._accounts = cycle([account(number) for number in numbers])
+        self._codes = code_list()
+        self._turns = count()
+
+    def __call__(self) -> None:
+        """Log in."""
+        turn = next(self._turns)
+        self._clock.time = START + turn * LOGINS_APART
+        assert self._auth.verify(next(self._accounts), self._codes[turn])
+
+
+@cache
+def code_list() -> list[str]:
+    """Return the codes of all logins, so that no phone's work is measured."""
+    return [CODES.at(START + turn * LOGINS_APART) for turn in range(200_000)]
+
+
+class Bare(NamedTuple):
+    """A read and a compare-and-swap by hand, each a round trip."""
+
+    load: Callable[[], bytes]
+    swap: Callable[[bytes, bytes], object]
+
+    def __call__(self) -> None:
+        """Change a byte of the record."""
+        old = self.load()
+        assert self.swap(old, old[:-1] + bytes([old[-1] ^ 1]))
+
+
+def compared(rows: list[Row], what: str, ours: Runner, **bare: Runner) -> None:
+    """Race ours against the bare round trips."""
+    found = race({"totpkit": ours, **bare})
+    rows += [
+        Row(f"verify, {what}", found["totpkit"], f"bare round trips, {name}", found[name], "0.7")
+        for name in bare
+    ]
+
+
+def places() -> list[Path | None]:
+    """Return where to put files: on the disk, and where there is one, in memory."""
+    return [None, SHARED_MEMORY] if os.access(SHARED_MEMORY, os.W_OK) else [None]
+
+
+@pytest.fixture(params=places(), ids=lambda place: "disk" if place is None else "memory")
+def place(request: pytest.FixtureRequest) -> Path | None:
+    """Give each place in turn."""
+    return request.param
+
+
+def name_of(place: Path | None) -> str:
+    """Return what the table calls a place."""
+    return "disk" if place is None else "disk in memory"
+
+
+# Beside the bare round trips.
+
+
+def test_sqlite(rows: list[Row], tmp_path: Path, place: Path | None) -> None:
+    """SQLite, beside the module of the standard library."""
+    with ExitStack() as stack:
+        path = (place or tmp_path) / f"totpkit-benchmark-{os.getpid()}.db"
+        for end in ("", "-wal", "-shm"):
+            stack.callback(Path(f"{path}{end}").unlink, missing_ok=True)
+        store = stack.enter_context(closing(SQLiteStore(path)))
+        assert store.swap(account(1), None, record(1))
+        assert store.swap("bare", None, record(2))
+        bare = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+        bare.execute("PRAGMA synchronous = FULL")
+        query = "SELECT record FROM totpkit WHERE account_id = ?"
+        update = "UPDATE totpkit SET record = ? WHERE account_id = ? AND record = ?"
+        by_hand = Bare(
+            lambda: bare.execute(query, (b"bare",)).fetchone()[0],
+            lambda old, new: bare.execute(update, (new, b"bare", old)).rowcount,
+        )
+        compared(rows, f"SQLite on {name_of(place)}", Logins(store, [1]), sqlite3=by_hand)
+
+
+def test_redis(rows: list[Row], place: Path | None) -> None:
+    """Redis, beside the same client."""
+    with running_redis(parent=place) as server, redis.Redis(HOST, server.port) as client:
+        store = RedisStore(client)
+        assert store.swap(account(1), None, record(1))
+        client.set("bare", record(2))
+        swap = client.register_script(
+            "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end"
+            " redis.call('SET', KEYS[1], ARGV[2]) return 1"
+        )
+        by_hand = Bare(lambda: client.get("bare"), lambda old, new: swap(["bare"], [old, new]))
+        compared(rows, f"Redis on {name_of(place)}", Logins(store, [1]), **{"redis-py": by_hand})
+
+
+def test_postgresql(rows: list[Row], place: Path | None) -> None:
+    """PostgreSQL by SQLAlchemy, beside SQLAlchemy's Core, and beside psycopg without it."""
+    with running_postgresql(parent=place) as server, ExitStack() as stack:
+        engine = sa.create_engine(postgresql_at(server), isolation_level="AUTOCOMMIT")
+        stack.callback(engine.dispose)
+        store = SQLAlchemyStore(engine)
+        store.create_table()
+        assert store.swap(account(1), None, record(1))
+        assert store.swap("core", None, record(2))
+        assert store.swap("psycopg", None, record(3))
+        compared(
+            rows,
+            f"PostgreSQL on {name_of(place)}",
+            Logins(store, [1]),
+            **{"SQLAlchemy's Core": core(engine), "psycopg": plain(stack, server)},
+        )
+
+
+def core(engine: sa.Engine) -> Bare:
+    """Return the round trips by SQLAlchemy's Core."""
+    table = sa.Table(
+        "totpkit", sa.MetaData(), sa.Column("account_id", sa.LargeBinary), sa.Column("record", sa.LargeBinary)
+    )
+    this = table.c.account_id == sa.bindparam("key")
+    select = sa.select(table.c.record).where(this)
+    unchanged = this & (table.c.record == sa.bindparam("old"))
+    update = sa.update(table).where(unchanged).values(record=sa.bindparam("new"))
+
+    def load() -> bytes:
+        with engine.connect() as connection:
+            return connection.execute(select, {"key": b"core"}).scalar_one()
+
+    def swap(old: bytes, new: bytes) -> int:
+        with engine.connect() as connection:
+            return connection.execute(update, {"key": b"core", "old": old, "new": new}).rowcount
+
+    return Bare(load, swap)
+
+
+def plain(stack: ExitStack, server: Server) -> Bare:
+    """Return the round trips by psycopg."""
+    where = f"host={HOST} port={server.port} user=totpkit dbname=postgres"
+    connection = stack.enter_context(psycopg.connect(where, autocommit=True))
+    query = "SELECT record FROM totpkit WHERE account_id = %s"
+    update = "UPDATE totpkit SET record = %s WHERE account_id = %s AND record = %s"
+    return Bare(
+        lambda: connection.execute(query, [b"psycopg"]).fetchone()[0],
+        lambda old, new: connection.execute(update, [new, b"psycopg", old]).rowcount,
+    )
+
+
+# A million accounts.
+
+
+@pytest.fixture(scope="module")
+def records() -> list[tuple[bytes, bytes]]:
+    """Give a million records with their ids, in the order of these, which fills tables fast."""
+    return sorted((account(number).encode(), record(number)) for number in range(MANY))
+
+
+def sample(number: int) -> list[int]:
+    """Return accounts to log in, anywhere among so many."""
+    return random.Random(number).sample(range(number), min(number, SAMPLE))  # noqa: S311 - any will do
+
+
+def crowded(rows: list[Row], what: str, few: Store, many: Store) -> None:
+    """Race logins among a million accounts against logins among a thousand."""
+    found = race({"many": Logins(many, sample(MANY)), "few": Logins(few, sample(FEW))})
+    rows.append(Row(f"verify, {what}, {MANY:,} accounts", found["many"], f"{FEW:,}", found["few"], "0.77"))
+
+
+def first(records: list[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield those of the first accounts."""
+    names = {account(number).encode() for number in range(FEW)}
+    return (row for row in records if row[0] in names)
+
+
+def test_sqlite_crowded(
+    rows: list[Row], notes: list[str], tmp_path: Path, records: list[tuple[bytes, bytes]]
+) -> None:
+    """In a file of a million accounts a login takes no longer."""
+    stores = {}
+    for name, chosen in (("few", first(records)), ("many", records)):
+        stores[name] = SQLiteStore(tmp_path / name)
+        with closing(sqlite3.connect(tmp_path / name)) as connection, connection:
+            connection.executemany("INSERT INTO totpkit VALUES (?, ?)", chosen)
+    size = (tmp_path / "many").stat().st_size
+    notes.append(f"SQLite: {size / MANY:.0f} bytes an account in the file")
+    crowded(rows, "SQLite on disk", **stores)
+    for store in stores.values():
+        store.close()
+
+
+def test_redis_crowded(rows: list[Row], notes: list[str], records: list[tuple[bytes, bytes]]) -> None:
+    """In a Redis of a million accounts a login takes no longer."""
+    with running_redis() as server, redis.Redis(HOST, server.port) as client:
+        client.config_set("appendonly", "no")
+        empty = client.info("memory")["used_memory"]
+        for start in range(0, MANY, FEW):
+            chosen = records[start : start + FEW]
+            client.mset({b"many:" + name: bytes(16) + stored for name, stored in chosen})
+        full = client.info("memory")["used_memory"]
+        client.mset({b"few:" + name: bytes(16) + stored for name, stored in first(records)})
+        client.config_set("appendonly", "yes")
+        while client.info("persistence")["aof_rewrite_in_progress"]:
+            client.wait(1, 100)
+        notes.append(f"Redis: {(full - empty) / MANY:.0f} bytes an account in memory")
+        few, many = (RedisStore(client, prefix=prefix) for prefix in ("few:", "many:"))
+        crowded(rows, "Redis on disk", few, many)
+
+
+def test_postgresql_crowded(rows: list[Row], notes: list[str], records: list[tuple[bytes, bytes]]) -> None:
+    """In a table of a million accounts a login takes no longer."""
+    with running_postgresql() as server, ExitStack() as stack:
+        engine = sa.create_engine(postgresql_at(server))
+        stack.callback(engine.dispose)
+        where = f"host={HOST} port={server.port} user=totpkit dbname=postgres"
+        connection = stack.enter_context(psycopg.connect(where, autocommit=True))
+        stores = {}
+        for name, chosen in (("few", first(records)), ("many", records)):
+            stores[name] = SQLAlchemyStore(engine, table=name)
+            stores[name].create_table()
+            with connection.cursor().copy(f"COPY {name} FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["bytea", "bytea"])
+                for row in chosen:
+                    copy.write_row(row)
+        connection.execute("VACUUM ANALYZE many")
+        (size,) = connection.execute("SELECT pg_total_relation_size('many')").fetchone()
+        notes.append(f"PostgreSQL: {size / MANY:.0f} bytes an account, index included")
+        crowded(rows, "PostgreSQL on disk", **stores)
+
+
+# In memory.
+
+
+@pytest.mark.parametrize(("vault", "name"), [(VAULT, "vault"), (PLAINTEXT, "PLAINTEXT")])
+def test_memory(rows: list[Row], vault: Cipher, name: str) -> None:
+    """In memory, where nothing is waited for."""
+    store = MemoryStore()
+    assert store.swap(account(1), None, record(1, vault))
+    found = race({"totpkit": Logins(store, [1], vault)})["totpkit"]
+    wanted = "1" if vault is VAULT else ""
+    rows.append(Row(f"verify, memory, {name}", found, "20,000 a second", 1 / 20_000, wanted))
+
+
+def test_memory_floor(rows: list[Row]) -> None:
+    """What of it others do: opening the secret, three codes, reading and writing the record."""
+    stored, opened, turn = record(1), Record.from_bytes(record(1)), count()
+    box, nonce = AESGCM(new_key()), bytes(12)
+    sealed = box.encrypt(nonce, SECRET.to_bytes(), b"account")
+    codes = TOTP(SECRET)
+    store = MemoryStore()
+    assert store.swap(account(1), None, stored)
+    parts: dict[str, Runner] = {
+        "AES-GCM opens the secret": lambda: box.decrypt(nonce, sealed, b"account"),
+        "codes made ready, one made": lambda: TOTP(SECRET).at(START),
+        "codes ready, one verified": lambda: codes.verify("000000", at=START),
+        "record read": lambda: Record.from_bytes(stored),
+        "record written": lambda: opened.to_bytes(revision=next(turn)),
+    }
+    found = race({"totpkit": Logins(store, [1]), **parts})
+    rows += [Row("verify, memory, vault", found["totpkit"], name, found[name]) for name in parts]
+
+
+def test_size(notes: list[str]) -> None:
+    """Records are small."""
+    store, clock = MemoryStore(), SettableClock(START)
+    auth = Authenticator(store, issuer="Acme", vault=VAULT, clock=clock)
+    auth.begin_enrollment(account(1), "alice@example.com")
+    pending = store.load(account(1))
+    assert store.swap(account(1), pending, record(1))
+    assert auth.verify(account(1), CODES.at(START))
+    enrolled = store.load(account(1))
+    assert len(auth.issue_recovery_codes(account(1))) == 10
+    full = store.load(account(1))
+    sizes = [len(stored) for stored in (pending, enrolled, full) if stored]
+    assert len(sizes) == 3
+    assert max(sizes) < 2000
+    notes.append("record: {} bytes pending, {} enrolled, {} with ten recovery codes".format(*sizes))
