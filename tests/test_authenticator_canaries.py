@@ -39,6 +39,13 @@ def forms(raw: bytes) -> list[str]:
     return [text, text.lower(), raw.hex(), raw.decode("latin-1"), repr(raw)[2:-1], *in_base64]
 
 
+def pieces(text: str) -> list[str]:
+    """Return parts of a text, each long enough that no ciphertext shows it by chance."""
+    # A byte of a repr is up to four characters, and ciphertexts stand in reprs too.
+    size = 24 if "\\" in text else 8
+    return [text[start : start + size] for start in range(0, max(len(text) - size + 1, 1), 4)]
+
+
 class Driver:
     """A store whose driver fails, and quotes all that it was given."""
 
@@ -76,9 +83,7 @@ class World:
         assert TOTP(SECRET).at(self.app.clock()) == self.phone.code()
         texts = [*forms(RAW), *forms(self.pending.secret.to_bytes()), *forms(KEY), BINDING]
         # A message that quoted a part of a secret would give that part away.
-        self.pieces = [
-            text[start : start + 8] for text in texts for start in range(0, max(len(text) - 7, 1), 4)
-        ]
+        self.pieces = [piece for text in texts for piece in pieces(text)]
         self.pieces += [piece for code in self.recovery for piece in (code, code.replace("-", ""), code[:9])]
         self.pieces += [self.phone.code(steps) for steps in (0, 1)]
 
