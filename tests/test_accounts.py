@@ -20,6 +20,7 @@ from totpkit import (
     AsyncAuthenticator,
     Authenticator,
     FlowError,
+    InvalidParameterError,
     Policy,
     Reason,
     Rejected,
@@ -34,7 +35,7 @@ from totpkit._record import Record
 from totpkit.stores.memory import MemoryStore
 from totpkit.stores.threaded import ThreadedStore
 from totpkit.testing import SettableClock, SoftPhone
-from totpkit.vault import PLAINTEXT
+from totpkit.vault import PLAINTEXT, Vault
 
 STEP = 56_666_666
 THROTTLED = Rejected(Reason.THROTTLED, retry_after=30.0)
@@ -175,6 +176,43 @@ def test_async_parts_refused() -> None:
     with pytest.raises(FlowError):
         AsyncAuthenticator(**good | {"store": Later(store), "clock": later})
     assert AsyncAuthenticator(**good | {"store": Later(store), "on_event": later})
+
+
+NO_VAULT = "vault must be an object with the methods seal, open and is_current"
+NO_STORE = "store must be an object with the methods load and swap"
+WRONG_PARTS: dict[str, tuple[dict[str, Any], str]] = {
+    "no vault": ({"vault": None}, f"{NO_VAULT}, not NoneType"),
+    "keys": ({"vault": {"k": bytes(32)}}, f"{NO_VAULT}, not dict"),
+    "class": ({"vault": Vault}, f"{NO_VAULT}, not type"),
+    "no store": ({"store": None}, f"{NO_STORE}, not NoneType"),
+    "object": ({"store": object()}, f"{NO_STORE}, not object"),
+    "store's class": ({"store": MemoryStore}, f"{NO_STORE}, not type"),
+    "half a store": (
+        {"store": type("Half", (), {"load": print})()},
+        f"{NO_STORE}, not Half",
+    ),
+    "no policy": ({"policy": None}, "policy must be a Policy, not NoneType"),
+    "throttle": ({"policy": Throttle()}, "policy must be a Policy, not Throttle"),
+    "policy's class": ({"policy": Policy}, "policy must be a Policy, not type"),
+    "no clock": ({"clock": None}, "clock must be callable, not NoneType"),
+    "time": ({"clock": 1_700_000_000.0}, "clock must be callable, not float"),
+    "handler": ({"on_event": []}, "on_event must be callable or None, not list"),
+    "empty issuer": ({"issuer": ""}, "issuer must not be empty: phones show it above the code"),
+    "issuer of bytes": ({"issuer": b"Acme"}, "issuer must be a str, not bytes"),
+}
+
+
+@pytest.mark.proves("T45")
+@pytest.mark.parametrize("face", [Authenticator, AsyncAuthenticator])
+@pytest.mark.parametrize(("parts", "message"), WRONG_PARTS.values(), ids=WRONG_PARTS)
+def test_wrong_parts_refused(face: Any, parts: dict[str, Any], message: str) -> None:
+    """What cannot be a part is refused when the authenticator is made, by its name and type alone."""
+    store = MemoryStore() if face is Authenticator else Later(MemoryStore())
+    good: dict[str, Any] = {"store": store, "issuer": "Acme", "vault": PLAINTEXT}
+    assert face(**good)
+    with pytest.raises(InvalidParameterError) as caught:
+        face(**good | parts)
+    assert str(caught.value) == message
 
 
 @pytest.mark.proves("T45")
@@ -350,6 +388,7 @@ OPERATIONS: dict[str, Callable[[App, SoftPhone, tuple[str, ...]], object]] = {
     "wrong confirm": lambda app, _, __: app.auth.confirm_enrollment(WHO, "x", "a"),
     "cancel": lambda app, _, __: app.auth.cancel_enrollment(WHO),
     "recovery codes": lambda app, _, __: app.auth.issue_recovery_codes(WHO),
+    "reseal": lambda app, _, __: app.auth.reseal(WHO),
     "unlock": lambda app, _, __: app.auth.unlock(WHO),
     "revoke": lambda app, _, __: app.auth.revoke(WHO),
     "forget": lambda app, _, __: app.auth.forget(WHO),
@@ -393,7 +432,7 @@ def test_races_lost_at_will(colour: str, name: str, losses: int) -> None:
 
     before = app.record()
     raced = app.other(store=Raced(app.store, rival))
-    writes = name not in {"status", "provisioning", "begin again"}
+    writes = name not in {"status", "provisioning", "reseal", "begin again"}
     if losses == 12 or not writes:
         OPERATIONS[name](raced, phone, codes)
         if "recovery code" not in name and name not in {"begin", "forget"}:

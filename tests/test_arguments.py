@@ -10,6 +10,7 @@ from totpkit import TOTP
 
 COMMANDS = ("secret", "key", "uri", "qr", "code", "verify", "inspect", "demo")
 UNKNOWN = "an argument is unknown or one too many; it is not repeated, as it may be a secret"
+NO_COMMAND = "no such command; there are secret, key, uri, qr, code, verify, inspect and demo"
 TOO_LARGE = str(LAST_COUNTER + 1)
 
 
@@ -28,6 +29,19 @@ def test_help_on_secrets(command: str) -> None:
     assert "TOTPKIT_SECRET" in play(*command.split(), "--help").out
 
 
+def test_help_on_arguments() -> None:
+    """Help says that an argument can be seen, where a key URI may be one, and how else it is read."""
+    told = " ".join(play("inspect", "--help").out.split())
+    assert "Given as URI it stands in lists of processes, where others on the machine can see it" in told
+    assert "else from a prompt that does not show it, else from the first line of standard input" in told
+
+
+def test_help_on_counters() -> None:
+    """Help tells which code is expected by the clock, and which by a counter."""
+    told = " ".join(play("verify", "--help").out.split())
+    assert "or a counter's code against the counter that comes next" in told
+
+
 def test_commands() -> None:
     """Help lists every command."""
     assert re.findall(r"^    (\w+)  +\w", play("--help").out, re.MULTILINE) == list(COMMANDS)
@@ -44,7 +58,9 @@ def test_version() -> None:
     ("argv", "problem"),
     [
         ("", "the following arguments are required: COMMAND"),
-        ("frobnicate", UNKNOWN),
+        ("frobnicate", NO_COMMAND),
+        ("Code", NO_COMMAND),
+        ("frobnicate --help", NO_COMMAND),
         ("code surplus", UNKNOWN),
         ("verify 123456 surplus", UNKNOWN),
         ("code --unknown", UNKNOWN),
@@ -61,7 +77,7 @@ def test_version() -> None:
         ("code --digits 9", "argument --digits: must be a whole number from 6 to 8"),
         ("code --period 0", "argument --period: must be a whole number from 1 to 3600"),
         ("code --period 3601", "argument --period: must be a whole number from 1 to 3600"),
-        ("code --algorithm MD5", "argument --algorithm: must be SHA1, SHA256, SHA512"),
+        ("code --algorithm MD5", "argument --algorithm: must be SHA1, SHA256 or SHA512"),
         (f"code --at {TOO_LARGE}", f"argument --at: must be a whole number from 0 to {LAST_COUNTER}"),
         (
             f"code --counter {TOO_LARGE}",

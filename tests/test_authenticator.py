@@ -730,6 +730,7 @@ CALLS: dict[str, Callable[[App, str], object]] = {
     "redeem_recovery_code": lambda app, who: app.auth.redeem_recovery_code(who, "0" * 16),
     "status": lambda app, who: app.auth.status(who),
     "provisioning": lambda app, who: app.auth.provisioning(who),
+    "reseal": lambda app, who: app.auth.reseal(who),
     "unlock": lambda app, who: app.auth.unlock(who),
     "revoke": lambda app, who: app.auth.revoke(who),
     "forget": lambda app, who: app.auth.forget(who),
@@ -753,8 +754,9 @@ def test_bad_enrollment(colour: str) -> None:
     """A label or a binding that cannot be is refused, and nothing written."""
     app = App(colour, store=(tape := Tape()))
     for label in ("", "a:b", "a\n", " a", 5, None):
-        with pytest.raises(InvalidParameterError, match=r"^account "):
+        with pytest.raises(InvalidParameterError, match=r"^label must ") as caught:
             app.auth.begin_enrollment(WHO, label)  # type: ignore[arg-type]
+        assert caught.value.parameter == "label"
     for binding in (None, 5, b"", "\ud800"):
         with pytest.raises(InvalidParameterError, match=r"^binding "):
             app.auth.begin_enrollment(WHO, LABEL, binding)  # type: ignore[arg-type]
@@ -763,7 +765,7 @@ def test_bad_enrollment(colour: str) -> None:
     assert "swap" not in tape.calls
 
 
-@pytest.mark.parametrize("issuer", ["a:b", " a", "a\n", None, 5])
+@pytest.mark.parametrize("issuer", ["", "a:b", " a", "a\n", None, 5])
 @both
 def test_bad_issuer(colour: str, issuer: str) -> None:
     """An issuer that a phone could not show is refused at once."""
@@ -862,6 +864,7 @@ def test_moved_record(colour: str) -> None:
         lambda app, _: app.auth.confirm_enrollment(WHO, "x", "b"),
         lambda app, _: app.auth.cancel_enrollment(WHO),
         lambda app, _: app.auth.unlock(WHO),
+        lambda app, _: app.auth.reseal(WHO),
     ],
 )
 def test_rotation(colour: str, write: Callable[[App, SoftPhone], object]) -> None:
@@ -887,6 +890,79 @@ def test_rotation(colour: str, write: Callable[[App, SoftPhone], object]) -> Non
     app.clock.advance(300)
     rotated.auth.verify(WHO, phone.code())
     assert events.Resealed not in [type(event) for event in rotated.told()]
+
+
+@pytest.mark.proves("ASVS-13.3")
+@both
+def test_reseal(colour: str) -> None:
+    """An idle account is sealed anew at the app's word: one write, one event, and nothing else changes."""
+    app = App(colour, vault=Vault({"old": OLD}), store=(tape := Tape()))
+    phone = app.enroll()
+    app.fail(1)
+    app.auth.begin_enrollment(WHO, LABEL, "b")
+    before, shown = app.record(), app.auth.provisioning(WHO)
+    assert before.active is not None
+    rotated = app.other(vault=Vault({"new": NEW, "old": OLD}))
+    tape.calls.clear()
+    assert [rotated.auth.reseal(WHO), rotated.auth.reseal(WHO)] == [True, False]
+    assert tape.calls == ["load", "swap", "load"]
+    assert rotated.told() == [events.Resealed(account_id=WHO, at=app.clock())]
+    after = app.record()
+    assert after.active is not None
+    sealed = after.active.provision.sealed
+    assert sealed.startswith("aesgcm:new:")
+    active = replace(before.active, provision=replace(before.active.provision, sealed=sealed))
+    assert after == replace(before, revision=before.revision + 1, active=active)
+    later = app.other(vault=Vault({"new": NEW}))
+    assert later.auth.provisioning(WHO) == shown
+    assert later.auth.verify(WHO, phone.code())
+
+
+@pytest.mark.proves("ASVS-13.3")
+@both
+def test_reseal_in_any_state(colour: str) -> None:
+    """Sealing anew needs no attempt: it is done during a wait and after the end, and changes neither."""
+    app = App(colour, vault=Vault({"0": OLD}), policy=replace(POLICY, throttle=Throttle(free=1, cap=2)))
+    phone = app.enroll()
+    for number, end in enumerate((waiting(30), DISABLED), 1):
+        app.fail(1)
+        app = app.other(vault=Vault({str(number): NEW, "0": OLD, "1": NEW}))
+        assert app.auth.reseal(WHO) is True
+        assert app.auth.verify(WHO, phone.code()) == end
+        assert app.auth.status(WHO).failures == number
+        app.clock.advance(30)
+
+
+@both
+def test_nothing_to_reseal(colour: str) -> None:
+    """Nobody, a pending secret, an account that was revoked and one sealed by the newest key: not written."""
+    app = App(colour, vault=Vault({"old": OLD}), store=(tape := Tape()))
+    app.enroll()
+    app.enroll("acct-2")
+    app.auth.revoke("acct-2")
+    app.auth.begin_enrollment("acct-3", LABEL)
+    tape.calls.clear()
+    app.told()
+    assert app.auth.reseal(WHO) is False
+    rotated = app.other(vault=Vault({"new": NEW, "old": OLD}))
+    assert [rotated.auth.reseal(who) for who in ("acct-2", "acct-3", "nobody")] == [False] * 3
+    assert set(tape.calls) == {"load"}
+    assert app.told() == rotated.told() == []
+
+
+@pytest.mark.proves("T36", "T38")
+@both
+def test_reseal_lost_key(colour: str) -> None:
+    """Whoever seals anew what does not open is told so, and nothing is written: the key is still needed."""
+    app = App(colour, vault=Vault({"lost": OLD}), store=(tape := Tape()))
+    app.enroll()
+    tape.calls.clear()
+    for vault in (Vault({"new": NEW}), Vault({"new": NEW, "lost": NEW}), PLAINTEXT):
+        other = app.other(vault=vault)
+        with pytest.raises(VaultError):
+            other.auth.reseal(WHO)
+        assert other.told() == []
+    assert set(tape.calls) == {"load"}
 
 
 @pytest.mark.proves("RFC4226-7.5")
@@ -935,6 +1011,7 @@ def test_opened_only_to_verify(colour: str) -> None:
     assert done(lambda: app.auth.provisioning(WHO)) == ["open credential"]
     for call in (
         lambda: app.auth.status(WHO),
+        lambda: app.auth.reseal(WHO),
         lambda: app.auth.unlock(WHO),
         lambda: app.auth.cancel_enrollment(WHO),
         lambda: app.auth.issue_recovery_codes(WHO),

@@ -109,6 +109,7 @@ OPERATIONS: dict[str, Callable[[World], object]] = {
     "secret as recovery code": lambda world: world.app.auth.redeem_recovery_code(WHO, SECRET.to_base32()),
     "status": lambda world: world.app.auth.status(WHO),
     "provisioning": lambda world: world.app.auth.provisioning(WHO),
+    "reseal": lambda world: world.app.auth.reseal(WHO),
     "unlock": lambda world: world.app.auth.unlock(WHO),
     "revoke": lambda world: world.app.auth.revoke(WHO),
     "forget": lambda world: world.app.auth.forget(WHO),
@@ -132,6 +133,9 @@ MISTAKES: dict[str, Callable[[World], object]] = {
         WHO,
         world.recovery[0].encode(),  # type: ignore[arg-type]
     ),
+    "vault that is a key": lambda world: world.app.other(vault=KEY),
+    "vault of keys": lambda world: world.app.other(vault={"k": KEY}),
+    "keys that are a key": lambda _: Vault(KEY),  # type: ignore[arg-type]
     "issuer that is a secret": lambda world: world.app.other(issuer=SECRET.to_base32() + ":"),
     "key id that is a secret": lambda _: Vault({SECRET.to_base32() + "!": KEY}),
     "key of a bad size": lambda _: Vault({"k": KEY[:31]}),
@@ -215,6 +219,16 @@ def test_wrong_keys(colour: str, name: str) -> None:
         check_error(other, lambda other=other: OPERATIONS[name](other), VaultError)  # type: ignore[misc]
 
 
+@pytest.mark.proves("T22", "T36")
+@both
+def test_lost_keys(colour: str) -> None:
+    """Nor does that of sealing anew, for which the key is missing or another by now."""
+    world = World(colour, vault=Vault({"k": KEY}))
+    for vault in (Vault({"new": KEY, "k": KEY[::-1]}), Vault({"other": KEY}), PLAINTEXT):
+        world.app = world.app.other(vault=vault)
+        check_error(world, lambda: OPERATIONS["reseal"](world), VaultError)
+
+
 @pytest.mark.proves("T22")
 @both
 @each_operation
@@ -262,7 +276,7 @@ def test_parts(sealed: bool) -> None:  # noqa: FBT001 - a parameter of the test
     assert record.pending is not None
     sealing = Sealing(cipher, WHO)
     parts = [
-        *[world.app.auth, accounts, accounts._ledger, accounts._herald, accounts._decoy, vars(accounts)],
+        *[world.app.auth, accounts, accounts.ledger, accounts.herald, accounts._decoy, vars(accounts)],
         *[cipher, vars(cipher) if isinstance(cipher, Vault) else None, world.driver.store, world.phone],
         *[vars(world.phone), record, record.active, record.pending, record.recovery, sealing],
         *[Terms(POLICY, 0.0, sealing.in_use), Change(WHO, 0.0, record, replace(record), None)],

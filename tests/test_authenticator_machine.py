@@ -268,10 +268,12 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=whos)
     def show_again(self, who: str) -> None:
-        """Show the secret in use again."""
+        """Show the secret in use again, and seal it anew: it is the same then."""
         active = self.accounts[who].active
         if active is not None:
             assert self.app.auth.provisioning(who).secret.to_bytes() == active.phone.raw
+        self.app.auth.reseal(who)
+        assert self.app.auth.reseal(who) is False
 
     # How codes are found, and answers compared
 

@@ -24,7 +24,7 @@ URI = f"otpauth://totp/Acme:alice?secret={TEXT}&issuer=Acme"
 COUNTED = f"otpauth://hotp/Acme:alice?secret={TEXT}&issuer=Acme&counter="
 READERS = ("uri", "qr", "code", "verify", "inspect")
 REPLAYED = "rejected: replayed (a code is good for one use)\n"
-MISMATCH = "rejected: mismatch (not a code expected now)\n"
+MISMATCH = "rejected: mismatch (not a code that is due)\n"
 MALFORMED = "rejected: malformed (not the form of such a code)\n"
 
 

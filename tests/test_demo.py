@@ -66,6 +66,16 @@ def test_person_prompted() -> None:
     assert played.err == "   The code that it shows: " * 2
 
 
+def test_way_out() -> None:
+    """Whoever is asked for a code is told before how to go on without a phone, and how to leave."""
+    hint = "2. The phone proves that it has the secret. (No phone? Ctrl-D. Enough? Ctrl-C.)\n"
+    played, _ = with_person()
+    assert played.out.count(hint) == 1
+    assert len(hint) <= 80
+    for unattended in (play("demo", "--auto", typing=True), play("demo", stdin="123\n")):
+        assert "Ctrl" not in unattended.out + unattended.err
+
+
 def test_mistakes() -> None:
     """Wrong codes are named wrong, and asked for again."""
     played, _ = with_person("", "12345", "no code")
@@ -80,7 +90,7 @@ def test_wrong_code() -> None:
     wrong = [str(number) for number in range(100000, 100008)]  # three of them may be right by chance
     played = play("demo", stdin="\n".join(wrong), clock=clock)
     assert played.status == 0
-    assert "rejected: mismatch (not a code expected now)" in played.out
+    assert "rejected: mismatch (not a code that is due)" in played.out
 
 
 def test_the_secret_by_hand() -> None:
@@ -135,7 +145,8 @@ def test_nobody(stdin: str, *, typing: bool) -> None:
 def test_fits() -> None:
     """Picture, secret and prompt fit 80 by 24 together, and a smaller terminal is told."""
     assert play("demo", "--auto", screen=True, size=(80, 24)).err == ""
-    assert play("demo", "--auto", screen=True, size=(80, 23)).err.count("\n") == 1
+    small = play("demo", "--auto", screen=True, size=(80, 23))
+    assert re.fullmatch(r"totpkit: the picture needs \d+ columns and 24 lines, [^\n]+ by hand\n", small.err)
     out = play("demo", "--auto").out
     picture_and_below = out[out.index("█") : out.index("   The code that it shows")]
     assert picture_and_below.count("\n") == 23

@@ -21,6 +21,8 @@ DOCUMENTS = {str(path.relative_to(ROOT)): path for path in (README, *PAGES)}
 RUN = {"python", "console"}
 NOT_CODE = {"bash", "text"}
 """Fences that are not run: commands for a fresh machine, and what is no code."""
+COPIED_FIRST = ("how-to/authenticator.md", "how-to/keep-last-step.md", "reference/answers.md")
+PROGRAMS = re.compile(r"^```python\n(?!>>>)(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 
 def play(example: Example) -> str | None:
@@ -79,6 +81,19 @@ def test_blocks(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         for value in document.namespace.values():
             if isinstance(value, sqlite3.Connection):  # a program would keep it open
                 value.close()
+
+
+def test_types(tmp_path: Path) -> None:
+    """What the pages that are copied first show is accepted by a strict type checker."""
+    pages = [README, *(ROOT / "docs" / name for name in COPIED_FIRST)]
+    for number, page in enumerate(pages):
+        blocks = PROGRAMS.findall(page.read_text(encoding="utf-8"))
+        assert blocks
+        (tmp_path / f"page{number}.py").write_text("\n".join(blocks), encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file=", "--cache-dir=cache"]
+    files = [f"page{number}.py" for number in range(len(pages))]
+    done = subprocess.run([*command, *files], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stdout == f"Success: no issues found in {len(files)} source files\n"
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -57,6 +57,13 @@ def test_errors() -> None:
     assert all(getattr(errors, name) is getattr(totpkit, name) for name in errors.__all__)
 
 
+def test_told_by_help() -> None:
+    """What help() says first of the package names what to begin with, and nothing that is not there."""
+    named = set(re.findall(r":class:`(\w+)`", totpkit.__doc__ or ""))
+    assert {"TOTP", "HOTP", "Secret", "KeyURI", "Authenticator", "AsyncAuthenticator", "Policy"} <= named
+    assert named <= set(totpkit.__all__)
+
+
 def test_star() -> None:
     """A star import brings every name."""
     names: dict[str, object] = {}

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from tests.consoles import Played, play
 from tests.strategies import RFC_SECRET, key_uris
 from totpkit import HOTP, TOTP, Algorithm, KeyURI, Secret, Steam
+from totpkit.migration import MigrationPayload
 
 TEXT = RFC_SECRET.to_base32()
 URI = f"otpauth://totp/Acme:alice?secret={TEXT}&issuer=Acme&digits=8"
@@ -125,6 +126,15 @@ def test_no_effect(command: str, text: str, options: list[str], problem: str) ->
 def test_no_uri(text: str) -> None:
     """What has a colon is held for a key URI."""
     assert "key URI" in refused("code", text)
+
+
+@pytest.mark.parametrize("command", ["code", "verify", "uri", "qr"])
+def test_export(command: str) -> None:
+    """An export of Google Authenticator is called what it is, with the command that reads it."""
+    expected = "this is an export of Google Authenticator, of one or many accounts; totpkit inspect reads it"
+    export = str(MigrationPayload((KeyURI(TOTP(RFC_SECRET), account="alice"),)))
+    assert refused(command, export) == refused(command, export, "--digits", "8") == expected
+    assert play("inspect", stdin=export).status == 0
 
 
 def test_spelled() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from tests.doubles import Raced, Tape, Watched
-from tests.faces import POLICY, WHO
+from tests.faces import POLICY, WHO, App
 from tests.strategies_accounts import records, throttles
 from totpkit import Cipher, InvalidParameterError, Policy, RecordError, Store, StoreError, Throttle
 from totpkit._attempt import Terms
@@ -76,6 +76,24 @@ def test_change(record: Record) -> None:
     after = replace(bare, failures=bare.failures + 1)
     assert Change(WHO, 1_700_000_000.0, bare, after, f"{bare.failures} before") == change
     assert replace(after, revision=42) == stored(store)
+
+
+@pytest.mark.proves("T32")
+@pytest.mark.parametrize("numbers", [{"revision": 2**64}, {"generation": 2**64}], ids=str)
+def test_counted_too_far(numbers: dict[str, int]) -> None:
+    """A record whose numbers cannot go on is read; it is an error to write it, and it stays as it is."""
+    store = MemoryStore()
+    raw = Record(**numbers).to_bytes(revision=numbers.get("revision", 1))
+    store.swap(WHO, None, raw)
+    assert drive(ledger(store).read(WHO)).failures == 0
+    with pytest.raises(RecordError, match=r"^a stored record's numbers are higher than counting gets$"):
+        drive(ledger(store).change(WHO, later_generation))
+    assert store.load(WHO) == raw
+
+
+def later_generation(record: Record, _: Terms) -> tuple[Record, None]:
+    """Raise the generation."""
+    return replace(record, generation=record.generation + 1), None
 
 
 def test_values_never_recur() -> None:
@@ -237,7 +255,7 @@ def test_bad_clock(time: Any) -> None:
     assert tape.calls == ["load"]
 
 
-@pytest.mark.parametrize("time", [2**64, 1e300, 10**400])
+@pytest.mark.parametrize("time", [2**64 // 1000, 1_700_000_000_000_000_000, 2**64, 1e300, 10**400])
 def test_clock_far_ahead(time: float) -> None:
     """A clock that shows no time of this world is refused too, before it is written anywhere."""
     tape = Tape()
@@ -254,6 +272,16 @@ def test_late_clock() -> None:
     with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds, .* not coroutine$"):
         books.now()
     coroutine.close()
+
+
+def test_clock_of_a_readable_record() -> None:
+    """Whatever the clock may show, an account that is enrolled by it can be read afterwards."""
+    app = App(clock=SettableClock(2**64 // 1000 - 2000))
+    phone = app.enroll()
+    assert app.auth.verify(WHO, phone.code())
+    app.clock.time = 2.0**64 / 1000
+    with pytest.raises(InvalidParameterError, match=r"^clock must "):
+        app.enroll("acct-2")
 
 
 def test_now() -> None:

@@ -80,7 +80,7 @@ def test_process() -> None:
     assert process("verify", "--at", "59", stdin=f"{TEXT}\n287082\n") == accepted
     assert process("verify", "287082", "--at", "59", TOTPKIT_SECRET=TEXT) == accepted
     assert process("verify", "287082", "--at", "90", TOTPKIT_SECRET=TEXT) == Played(
-        1, "rejected: mismatch (not a code expected now)\n", ""
+        1, "rejected: mismatch (not a code that is due)\n", ""
     )
 
 

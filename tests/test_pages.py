@@ -26,6 +26,8 @@ from totpkit.stores.redis import RedisStore
 from totpkit.stores.sqlalchemy import SQLAlchemyStore
 
 DOCS = Path(__file__).parents[1] / "docs"
+ROOMS = ("how-to", "reference", "explanation")
+COMMANDS = ("secret", "key", "uri", "qr", "code", "verify", "inspect", "demo")
 STORES = [f"totpkit.stores.{module.name}" for module in pkgutil.iter_modules(stores.__path__)]
 MODULES = ["totpkit.events", "totpkit.migration", "totpkit.testing", "totpkit.vault", *STORES]
 
@@ -124,6 +126,20 @@ def test_signature(face: str) -> None:
     assert [one.arg for one in told.args] == [one.name for one in real if one.kind is not one.KEYWORD_ONLY]
     assert [one.arg for one in told.kwonlyargs] == [one.name for one in real if one.kind is one.KEYWORD_ONLY]
     assert [one.default for one in real if one.default is not one.empty] == defaults
+
+
+def test_home() -> None:
+    """The home page leads to every page."""
+    pages = {f"{room}/{page.name}" for room in ROOMS for page in (DOCS / room).glob("*.md")}
+    linked = set(re.findall(r"\]\(([^)#]+)\)", text("index.md")))
+    assert pages - linked == {f"{room}/index.md" for room in ROOMS}
+
+
+def test_commands() -> None:
+    """The reference shows the help of every command."""
+    page = text("reference/command-line.md")
+    shown = re.findall(r"^## (\w+)\n\n```{command-help} (\w+)$", page, re.MULTILINE)
+    assert shown == [(command, command) for command in COMMANDS]
 
 
 def test_public_modules() -> None:

@@ -7,7 +7,10 @@ from tests.strategies import RFC_SECRET
 
 TEXT = RFC_SECRET.to_base32()
 URI = f"otpauth://totp/Acme:alice%40example.com?secret={TEXT}&issuer=Acme"
-NOTE = "totpkit: the picture needs 45 columns and 24 lines; this terminal has {} and {}\n"
+NOTE = (
+    "totpkit: the picture needs 45 columns and 24 lines, this terminal has {} and {}: "
+    "make the window larger or its letters smaller, or write a file by --svg FILE\n"
+)
 
 
 @pytest.mark.parametrize("screen", [True, False])
@@ -21,7 +24,7 @@ def test_scanned(*, screen: bool) -> None:
 
 @pytest.mark.parametrize(("columns", "lines"), [(44, 24), (45, 23), (10, 5)])
 def test_too_small(columns: int, lines: int) -> None:
-    """A terminal that cannot show the picture in one piece is told so, in a line."""
+    """A terminal that cannot show the picture in one piece is told so in a line, with what to do."""
     played = play("qr", stdin=URI, screen=True, size=(columns, lines))
     assert (played.status, played.err) == (0, NOTE.format(columns, lines))
     assert scanned(played.out) == URI

@@ -111,9 +111,20 @@ def test_svg() -> None:
     assert {"title", "g", "path"} == {
         child.tag.rpartition("}")[2] for child in root.iter() if child is not root
     }
-    assert root[0].text == "QR code"
     assert qr(URI).svg().startswith("<svg ")
     assert "href" not in qr(URI).svg()
+
+
+@settings(max_examples=25)
+@given(key_uris.filter(lambda uri: len(str(uri)) < 1500))
+def test_svg_spoken(uri: KeyURI) -> None:
+    """A screen reader says of the SVG that it is a QR code, and nothing of what is in it."""
+    root = ET.fromstring(qr(str(uri)).svg())  # noqa: S314 - a text of ours
+    assert (root.get("role"), root.get("aria-label"), root[0].text) == ("img", "QR code", "QR code")
+    texts = [text for text in root.itertext() if text.strip()]
+    named = {name for element in root.iter() for name in element.attrib}
+    assert texts == ["QR code"]
+    assert named == {"role", "aria-label", "width", "height", "viewBox", "transform", "fill", "stroke", "d"}
 
 
 def test_plain_terminal() -> None:

@@ -45,8 +45,9 @@ def test_new(numbers: dict[str, Any]) -> None:
 def test_bad_label(label: str) -> None:
     """A label that a phone could not show is refused before anything is sealed."""
     watched = Watched(PLAINTEXT)
-    with pytest.raises(InvalidParameterError):
+    with pytest.raises(InvalidParameterError) as caught:
         sealing(watched).new(label, "Acme", Policy.DEFAULT)
+    assert caught.value.parameter == ("uri" if label and len(str(label)) > 4096 else "label")
     assert watched.done == []
 
 
@@ -85,14 +86,19 @@ def test_resealed() -> None:
     assert rotated == replace(
         record, active=replace(record.active, provision=replace(record.active.provision, sealed=sealed))
     )
-    assert sealing(AFTER).resealed(rotated) is rotated
+    assert sealing(AFTER).resealed(rotated) is sealing(AFTER).renewed(rotated) is rotated
+    renewed = sealing(AFTER).renewed(record)
+    assert renewed.active is not None
+    assert sealing(AFTER).in_use(renewed.active.provision) == mine.in_use(record.active.provision)
 
 
 def test_lost_key() -> None:
-    """A secret whose key is lost stays as it is."""
+    """A secret whose key is lost stays as it is; whoever asked for the seal alone is told why."""
     mine = sealing(BEFORE)
     record = enrolled(mine.promoted(mine.new("alice", "Acme", Policy.DEFAULT)))
     assert sealing(Vault({"new": NEW})).resealed(record) is record
+    with pytest.raises(VaultError, match=r"^a stored secret is sealed with a key that is not at hand$"):
+        sealing(Vault({"new": NEW})).renewed(record)
 
 
 @pytest.mark.proves("T32")
@@ -110,7 +116,7 @@ def test_corrupted_names(names: dict[str, str]) -> None:
 def test_nothing_to_reseal(record: Record) -> None:
     """A record without a credential is not touched."""
     bare = replace(record, active=None)
-    assert sealing(AFTER).resealed(bare) is bare
+    assert sealing(AFTER).resealed(bare) is sealing(AFTER).renewed(bare) is bare
 
 
 @pytest.mark.parametrize(("purpose", "expires_at"), [(PENDING, 600.0), (IN_USE, None)])

@@ -14,6 +14,9 @@ from totpkit.vault import PLAINTEXT, Vault, new_key
 
 OLD, NEW = bytes(32), bytes(range(32))
 BOTH = Vault({"2026-11": NEW, "2025-01": OLD})
+BAD_KEY = (
+    "must be bytes, 32 for each id: make them with new_key(), or decode what `totpkit key` prints by base64"
+)
 raws = st.binary(min_size=1, max_size=80)
 purposes = st.sampled_from(["credential", "enrollment"])
 
@@ -143,17 +146,22 @@ def test_kinds_apart() -> None:
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({}, "must hold at least one key"),
+        ({}, "must map one id or more to keys, the newest first"),
+        (None, "must map one id or more to keys, the newest first"),
+        (NEW, "must map one id or more to keys, the newest first"),
+        ([("a", NEW)], "must map one id or more to keys, the newest first"),
         ({"": NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
         ({"a:b": NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
         ({"\u00e9": NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
         ({"a" * 65: NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
         ({1: NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
-        ({"a": NEW[:16]}, "must be bytes of 32: make one with new_key()"),
-        ({"a": NEW + b"0"}, "must be bytes of 32: make one with new_key()"),
-        ({"a": "0" * 32}, "must be bytes of 32: make one with new_key()"),
-        ({"a": bytearray(32)}, "must be bytes of 32: make one with new_key()"),
-        ({"a": NEW, "b": b""}, "must be bytes of 32: make one with new_key()"),
+        ({"a": NEW[:16]}, BAD_KEY),
+        ({"a": NEW + b"0"}, BAD_KEY),
+        ({"a": "0" * 32}, BAD_KEY),
+        ({"a": bytearray(32)}, BAD_KEY),
+        ({"a": base64.b64encode(NEW).decode()}, BAD_KEY),
+        ({"a": base64.b64encode(NEW)}, BAD_KEY),
+        ({"a": NEW, "b": b""}, BAD_KEY),
     ],
 )
 def test_keys_refused(keys: dict[str, bytes], problem: str) -> None:

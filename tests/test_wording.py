@@ -25,7 +25,7 @@ def test_verdict_explained() -> None:
     said = [verdict(Rejected(reason)) for reason in (Reason.MALFORMED, Reason.MISMATCH, Reason.REPLAYED)]
     assert said == [
         "rejected: malformed (not the form of such a code)",
-        "rejected: mismatch (not a code expected now)",
+        "rejected: mismatch (not a code that is due)",
         "rejected: replayed (a code is good for one use)",
     ]
 

@@ -68,7 +68,7 @@ def picture_over_tries(presets: Mapping[str, Policy]) -> str:
         return BOTTOM - (BOTTOM - TOP) * chance
 
     cap = max(policy.throttle.cap for policy in presets.values())
-    body = [*rules(y, {0.0: "0", 0.25: "25 %", 0.5: "50 %", 0.75: "75 %", 1.0: "100 %"})]
+    body = [*rules(y, {0.0: "0 %", 0.5: "50 %", 1.0: "100 %"})]
     body += [*marks(x, {10**n: f"{10**n:,}" for n in range(0, 8, 2)}), caption("tries")]
     told = []
     for place, (name, policy) in enumerate(groups(presets, over_tries)):
@@ -146,8 +146,8 @@ def caption(what: str) -> str:
 
 
 def key(place: int, name: str, x: float) -> Iterator[str]:
-    """Yield a sample of the line in this place, and its name."""
-    y = TOP + 24 + 20 * place
+    """Yield a sample of the line in this place, and its name; three fit above the second rule."""
+    y = TOP + 16 + 20 * place
     yield line([(x, y), (x + 28, y)], STROKES[place])
     yield text(x + 36, y + 5, name, "start")
 

@@ -6,126 +6,94 @@ Each method decides by a pure rule, writes, and then tells. The faces document t
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TypeVar
 
 from totpkit import events
 from totpkit._account_id import checked_account_id
 from totpkit._attempt import Terms, refusal, unlocked
 from totpkit._colour import Colour
-from totpkit._enrolling import begun, cancelled, confirmed, owner_of, revoked
+from totpkit._enrolling import begun, cancelled, confirmed, live_pending, owner_of, revoked
 from totpkit._enrollment import Enrollment, Status
 from totpkit._herald import Herald, attempt_events, resealing_events
 from totpkit._ledger import Change, Ledger
 from totpkit._otpauth import checked_name
 from totpkit._outcome import Accepted, Reason, Rejected
-from totpkit._record import Record
+from totpkit._record import Pending, Record
 from totpkit._recovering import issued, reserved, settled
 from totpkit._recovery import RecoverySet, new_recovery_code, read_recovery_code
+from totpkit._scope import Rule, Scope
 from totpkit._sealing import IN_USE, PENDING, Sealing
 from totpkit._secret import Secret
 from totpkit._totp import TOTP
 from totpkit._verification import resynced, verified
 from totpkit.errors import InvalidParameterError
 
+T = TypeVar("T")
+
 Answer = Accepted | Rejected
 
 
 class Accounts:
-    """All that an app does with the second factor of its accounts."""
+    """All that an app does with the second factor of its accounts; in a login, within its scope."""
 
     def __init__(self, ledger: Ledger, herald: Herald, colour: Colour, *, issuer: str) -> None:
-        self._ledger = ledger
-        self._herald = herald
-        self._colour = colour
-        self._issuer = checked_name("issuer", issuer)
+        self.ledger = ledger
+        self.herald = herald
+        self.colour = colour
+        self.issuer = checked_name("issuer", issuer)
+        if not issuer:
+            raise InvalidParameterError("issuer", "must not be empty: phones show it above the code")
         self._decoy = TOTP(Secret.generate())
 
+    # What the faces call.
+
     async def begin_enrollment(self, account_id: str, label: str, binding: str) -> Enrollment:
-        sealing, owner = self._sealing(account_id), owner_of(binding)
-        make = partial(sealing.new, label, self._issuer, self._ledger.policy)
-        change = await self._ledger.change(
-            account_id, lambda record, terms: begun(record, owner, terms, make=make)
-        )
-        expires_at = change.outcome.expires_at
-        if change.after is not change.before:
-            event = events.EnrollmentBegun(account_id=account_id, at=change.at, expires_at=expires_at)
-            await self._herald.tell(event, *resealing_events(change))
-        return sealing.shown(change.outcome.provision, PENDING, expires_at)
+        change = await self.ledger.change(account_id, self._begun(account_id, label, binding))
+        return await self._shown(change, change.outcome)
 
     async def confirm_enrollment(self, account_id: str, code: str, binding: str) -> Answer:
-        sealing, owner = self._sealing(account_id), owner_of(binding)
-        change = await self._ledger.change(
-            account_id,
-            lambda record, terms: confirmed(record, code, owner, terms, promote=sealing.promoted),
-            purpose=PENDING,
-        )
-        replaced = change.before.active is not None
-        return await self._answer(
-            change,
-            lambda _: events.EnrollmentConfirmed(account_id=account_id, at=change.at, replaced=replaced),
-        )
+        return (await self.confirmation(account_id, code, binding, Scope.OPEN)).outcome
 
     async def cancel_enrollment(self, account_id: str) -> None:
-        await self._rewrite(account_id, cancelled)
+        await self.cancellation(account_id, Scope.OPEN)
 
     async def verify(self, account_id: str, code: str) -> Answer:
-        change = await self._ledger.change(
-            checked_account_id(account_id), lambda record, terms: verified(record, code, terms)
-        )
-        if change.outcome == Rejected(Reason.NOT_ENROLLED):
-            self._decoy.verify(code, at=change.at, window=self._ledger.policy.window)  # computes as much
-        return await self._answer(
-            change,
-            lambda accepted: events.CodeAccepted(
-                account_id=account_id, at=change.at, step=accepted.step, drift=accepted.drift
-            ),
-        )
+        return (await self.verification(account_id, code, Scope.OPEN)).outcome
+
+    async def redeem_recovery_code(self, account_id: str, code: str) -> Answer:
+        return (await self.redemption(account_id, code, Scope.OPEN)).outcome
+
+    async def revoke(self, account_id: str) -> None:
+        await self.revocation(account_id, Scope.OPEN)
 
     async def resync(self, account_id: str, code1: str, code2: str) -> Answer:
-        change = await self._ledger.change(
+        change = await self.ledger.change(
             checked_account_id(account_id), lambda record, terms: resynced(record, code1, code2, terms)
         )
-        return await self._answer(
+        await self.told(
             change,
+            Scope.OPEN,
             lambda accepted: events.Resynchronized(account_id=account_id, at=change.at, drift=accepted.drift),
         )
+        return change.outcome
 
-    async def issue_recovery_codes(self, account_id: str) -> tuple[str, ...]:
-        policy = self._ledger.policy
-        read = await self._read(account_id)
-        if read.active is None:
+    async def issue_recovery_codes(self, account_id: str, generation: int | None = None) -> tuple[str, ...]:
+        policy = self.ledger.policy
+        read = await self.read(account_id)
+        if read.active is None or generation not in {None, read.generation}:
             return ()
         codes = tuple(new_recovery_code() for _ in range(policy.recovery_codes))
-        hashes = await self._colour.offload(partial(RecoverySet.of, codes, cost=policy.recovery_cost))
+        hashes = await self.colour.offload(partial(RecoverySet.of, codes, cost=policy.recovery_cost))
         change = await self._rewrite(account_id, lambda record: issued(record, hashes, read.generation))
         if change.after.recovery is not hashes:
             return ()
         event = events.RecoveryCodesIssued(account_id=account_id, at=change.at, count=len(codes))
-        await self._herald.tell(event)
+        await self.herald.tell(event)
         return codes
 
-    async def redeem_recovery_code(self, account_id: str, code: str) -> Answer:
-        symbols = read_recovery_code(code)
-        first = await self._ledger.change(
-            checked_account_id(account_id), lambda record, terms: reserved(record, symbols, terms)
-        )
-        codes = first.outcome
-        if isinstance(codes, Rejected) or symbols is None:
-            refused = codes if isinstance(codes, Rejected) else Rejected(Reason.MALFORMED)
-            told: Change[Answer] = Change(
-                account_id, first.at, first.before, first.after, refused, resealed=first.resealed
-            )
-            return await self._redeemed(told, 0)
-        digest = await self._colour.offload(partial(codes.hash, symbols))
-        second = await self._ledger.change(account_id, lambda record, _: settled(record, codes.salt, digest))
-        left = 0 if second.after.recovery is None else second.after.recovery.left
-        after = second.after if second.outcome else first.after  # others' failures are theirs to tell
-        resealed = first.resealed or second.resealed
-        told = replace(second, before=first.before, after=after, resealed=resealed)
-        return await self._redeemed(told, left)
-
     async def status(self, account_id: str) -> Status:
-        record = await self._read(account_id)
-        terms = Terms(self._ledger.policy, self._ledger.now(), self._sealing(account_id).in_use)
+        record = await self.read(account_id)
+        terms = Terms(self.ledger.policy, self.ledger.now(), self._sealing(account_id).in_use)
         refused, pending, active = refusal(record, terms), record.pending, record.active
         return Status(
             enrolled=active is not None,
@@ -139,49 +107,149 @@ class Accounts:
         )
 
     async def provisioning(self, account_id: str) -> Enrollment:
-        active = (await self._read(account_id)).active
-        if active is None:
-            raise InvalidParameterError("account_id", "must be of an enrolled account: ask status() first")
-        shown = self._sealing(account_id).shown(active.provision, IN_USE, None)
-        await self._herald.tell(events.ProvisioningShown(account_id=account_id, at=self._ledger.now()))
-        return shown
+        return await self.provision(account_id, await self.read(account_id))
+
+    async def reseal(self, account_id: str) -> bool:
+        change = await self._rewrite(account_id, self._sealing(account_id).renewed, events.Resealed)
+        return change.after is not change.before
 
     async def unlock(self, account_id: str) -> None:
         await self._rewrite(account_id, unlocked, events.Unlocked)
 
-    async def revoke(self, account_id: str) -> None:
-        await self._rewrite(account_id, revoked, events.Revoked)
-
     async def forget(self, account_id: str) -> None:
-        if await self._ledger.erase(checked_account_id(account_id)):
-            await self._herald.tell(events.Forgotten(account_id=account_id, at=self._ledger.now()))
+        if await self.ledger.erase(checked_account_id(account_id)):
+            await self.herald.tell(events.Forgotten(account_id=account_id, at=self.ledger.now()))
+
+    # What a login or a self-service calls, within its scope.
+
+    async def enrollment(
+        self, account_id: str, label: str, binding: str, scope: Scope
+    ) -> Enrollment | Rejected:
+        rule = scope.bound(self._begun(account_id, label, binding))
+        change = await self.ledger.change(account_id, rule)
+        if isinstance(change.outcome, Rejected):
+            return change.outcome
+        return await self._shown(change, change.outcome)
+
+    async def confirmation(self, account_id: str, code: str, binding: str, scope: Scope) -> Change[Answer]:
+        sealing, owner = self._sealing(account_id), owner_of(binding)
+        change = await self.ledger.change(
+            account_id,
+            scope.guarded(
+                lambda record, terms: confirmed(record, code, owner, terms, promote=sealing.promoted)
+            ),
+            purpose=PENDING,
+        )
+        replaced = change.before.active is not None
+        return await self.told(
+            change,
+            scope,
+            lambda _: events.EnrollmentConfirmed(account_id=account_id, at=change.at, replaced=replaced),
+        )
+
+    async def cancellation(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
+        return await self._rewrite(account_id, cancelled, scope=scope)
+
+    async def revocation(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
+        return await self._rewrite(account_id, revoked, events.Revoked, scope)
+
+    async def verification(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
+        change = await self.ledger.change(
+            checked_account_id(account_id), scope.guarded(lambda record, terms: verified(record, code, terms))
+        )
+        if change.outcome == Rejected(Reason.NOT_ENROLLED):
+            self._decoy.verify(code, at=change.at, window=self.ledger.policy.window)  # computes as much
+        return await self.told(
+            change,
+            scope,
+            lambda accepted: events.CodeAccepted(
+                account_id=account_id, at=change.at, step=accepted.step, drift=accepted.drift
+            ),
+        )
+
+    async def redemption(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
+        symbols = read_recovery_code(code)
+        first = await self.ledger.change(
+            checked_account_id(account_id),
+            scope.bound(lambda record, terms: reserved(record, symbols, terms)),
+        )
+        codes = first.outcome
+        if isinstance(codes, Rejected) or symbols is None:
+            refused = codes if isinstance(codes, Rejected) else Rejected(Reason.MALFORMED)
+            told: Change[Answer] = Change(
+                account_id, first.at, first.before, first.after, refused, resealed=first.resealed
+            )
+            return await self._redeemed(told, 0, scope)
+        digest = await self.colour.offload(partial(codes.hash, symbols))
+        forgive = partial(scope.settled, reserved=first.after)
+        second = await self.ledger.change(
+            account_id, scope.bound(lambda record, _: settled(record, codes.salt, digest, forgive))
+        )
+        left = 0 if second.after.recovery is None else second.after.recovery.left
+        after = second.after if second.outcome else first.after  # others' failures are theirs to tell
+        resealed = first.resealed or second.resealed
+        told = replace(second, before=first.before, after=after, resealed=resealed)
+        return await self._redeemed(told, left, scope)
 
     def _sealing(self, account_id: str) -> Sealing:
-        return Sealing(self._ledger.cipher, checked_account_id(account_id))
+        return Sealing(self.ledger.cipher, checked_account_id(account_id))
 
-    async def _read(self, account_id: str) -> Record:
-        return await self._ledger.read(checked_account_id(account_id))
+    def _begun(self, account_id: str, label: str, binding: str) -> Rule[Pending]:
+        sealing, owner = self._sealing(account_id), owner_of(binding)
+        make = partial(sealing.new, label, self.issuer, self.ledger.policy)
+        return lambda record, terms: begun(record, owner, terms, make=make)
+
+    async def _shown(self, change: Change[T], pending: Pending) -> Enrollment:
+        account_id, expires_at = change.account_id, pending.expires_at
+        if change.after is not change.before:
+            event = events.EnrollmentBegun(account_id=account_id, at=change.at, expires_at=expires_at)
+            await self.herald.tell(event, *resealing_events(change))
+        return self._sealing(account_id).shown(pending.provision, PENDING, expires_at)
+
+    async def read(self, account_id: str) -> Record:
+        return await self.ledger.read(checked_account_id(account_id))
 
     async def _rewrite(
-        self, account_id: str, rule: Callable[[Record], Record], event: type[events.Event] | None = None
-    ) -> Change[None]:
-        change = await self._ledger.change(
-            checked_account_id(account_id), lambda record, _: (rule(record), None)
+        self,
+        account_id: str,
+        rule: Callable[[Record], Record],
+        event: type[events.Event] | None = None,
+        scope: Scope = Scope.OPEN,
+    ) -> Change[Rejected | None]:
+        change = await self.ledger.change(
+            checked_account_id(account_id), scope.bound(lambda record, _: (rule(record), None))
         )
         if event is not None and change.after is not change.before:
-            await self._herald.tell(event(account_id=account_id, at=change.at))
-        await self._herald.tell(*resealing_events(change))
+            await self.herald.tell(event(account_id=account_id, at=change.at))
+        await self.herald.tell(*resealing_events(change))
         return change
 
-    async def _answer(self, change: Change[Answer], accepted: Callable[[Accepted], events.Event]) -> Answer:
-        await self._herald.tell(*attempt_events(change, self._ledger.policy.throttle.cap, accepted))
-        return change.outcome
+    async def provision(self, account_id: str, record: Record) -> Enrollment:
+        if record.active is None:
+            raise InvalidParameterError("account_id", "must be of an enrolled account: ask status() first")
+        shown = self._sealing(account_id).shown(record.active.provision, IN_USE, None)
+        await self.herald.tell(events.ProvisioningShown(account_id=account_id, at=self.ledger.now()))
+        return shown
 
-    async def _redeemed(self, change: Change[Answer], left: int) -> Answer:
+    def refused(self, record: Record) -> Rejected | None:
+        return refusal(record, Terms(self.ledger.policy, self.ledger.now(), self._sealing("?").in_use))
+
+    def waiting(self, account_id: str, record: Record, binding: str) -> Enrollment | None:
+        pending = live_pending(record, owner_of(binding), self.ledger.now())
+        if pending is None:
+            return None
+        return self._sealing(account_id).shown(pending.provision, PENDING, pending.expires_at)
+
+    async def told(
+        self, change: Change[Answer], scope: Scope, accepted: Callable[[Accepted], events.Event]
+    ) -> Change[Answer]:
+        cap = self.ledger.policy.throttle.cap
+        await self.herald.tell(*attempt_events(change, cap, accepted, scope.after))
+        return change
+
+    async def _redeemed(self, change: Change[Answer], left: int, scope: Scope) -> Change[Answer]:
         who, at = change.account_id, change.at
-        answer = await self._answer(
-            change, lambda _: events.RecoveryCodeUsed(account_id=who, at=at, left=left)
-        )
-        if answer and left <= self._ledger.policy.recovery_low:
-            await self._herald.tell(events.RecoveryCodesLow(account_id=who, at=at, left=left))
-        return answer
+        await self.told(change, scope, lambda _: events.RecoveryCodeUsed(account_id=who, at=at, left=left))
+        if change.outcome and left <= self.ledger.policy.recovery_low:
+            await self.herald.tell(events.RecoveryCodesLow(account_id=who, at=at, left=left))
+        return change

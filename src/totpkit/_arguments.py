@@ -19,6 +19,12 @@ else from a prompt that does not show it, else from the first line of standard
 input. It is base32 text or a whole otpauth:// URI, whose parameters then count.
 It has no place among the arguments, where others on the machine could see it."""
 
+_READING_TEXT = f"""\
+The text is read from the environment variable {VARIABLE} if it is set,
+else from a prompt that does not show it, else from the first line of standard
+input. Given as URI it stands in lists of processes, where others on the machine
+can see it, and in the history of the shell: only for what is no secret."""
+
 _STATUS = """\
 Exit status: 0, and 1 for a code that verify rejects; 2 after an error, which is
 one line on standard error and repeats no secret and no code; 130 after Ctrl-C."""
@@ -27,6 +33,9 @@ _HARMLESS = re.compile(
     r"the following arguments are required: |argument [^:]*: (expected|must be|not allowed with) "
 )
 """Messages of argparse that quote nothing of what was typed."""
+
+_UNKNOWN_COMMAND = "argument COMMAND: "
+"""How argparse begins the message on one, whose rest quotes it."""
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -39,7 +48,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        if not _HARMLESS.match(message):
+        if message.startswith(_UNKNOWN_COMMAND):
+            message = f"no such command; there are {_in_words([command.name for command in _COMMANDS])}"
+        elif not _HARMLESS.match(message):
             message = "an argument is unknown or one too many; it is not repeated, as it may be a secret"
         raise CommandError(f"{message} (see {self.prog} --help)")
 
@@ -124,7 +135,7 @@ def _verify(parser: _Parser) -> None:
 
 
 def _inspect(parser: _Parser) -> None:
-    parser.add_argument("uri", nargs="?", metavar="URI", help="better left out: others on the machine see it")
+    parser.add_argument("uri", nargs="?", metavar="URI", help="better left out, and read as told above")
 
 
 def _demo(parser: _Parser) -> None:
@@ -168,7 +179,11 @@ def _number(low: int, high: int) -> Callable[[str], int]:
 def _algorithm(text: str) -> Algorithm:
     if text.upper() in Algorithm.__members__:
         return Algorithm[text.upper()]
-    raise argparse.ArgumentTypeError(f"must be {', '.join(Algorithm)}")
+    raise argparse.ArgumentTypeError(f"must be {_in_words(list(Algorithm), 'or')}")
+
+
+def _in_words(names: Sequence[str], before_last: str = "and") -> str:
+    return f"{', '.join(names[:-1])} {before_last} {names[-1]}"
 
 
 _COMMANDS = (
@@ -207,16 +222,17 @@ _COMMANDS = (
     _Command(
         "verify",
         "check a code",
-        "Check a code against the current step and its neighbours, and say its step or\n"
-        "why it is rejected: exit status 0 or 1. Give the step as --last-step the next\n"
-        f"time, and no code passes twice.\n\n{_READING}",
+        "Check a code against the current step and its neighbours, or a counter's code\n"
+        "against the counter that comes next. Say the step (the counter) or why it is\n"
+        "rejected: exit status 0 or 1. Give the step as --last-step the next time, and\n"
+        f"no code passes twice.\n\n{_READING}",
         _verify,
     ),
     _Command(
         "inspect",
         "tell what a key URI says, and what is doubtful about it",
         "Tell what a key URI, an otpauth-migration:// payload or a secret says, and what\n"
-        f"is doubtful about it; the secret itself is not shown.\n\n{_READING}",
+        f"is doubtful about it; the secret itself is not shown.\n\n{_READING_TEXT}",
         _inspect,
     ),
     _Command(

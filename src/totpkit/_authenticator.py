@@ -23,6 +23,7 @@ from totpkit._enrollment import Enrollment, Status
 from totpkit._herald import Herald
 from totpkit._ledger import Ledger
 from totpkit._outcome import Accepted, Rejected
+from totpkit._parts import check_parts
 from totpkit._policy import Policy
 from totpkit._ports import AsyncStore, Cipher, Store
 from totpkit.events import Event
@@ -42,7 +43,9 @@ class Authenticator:
 
     Every method raises :class:`StoreError` if the store fails, :class:`RecordError` if the
     record is corrupted and :class:`VaultError` if its secret does not open; then nothing was
-    accepted, and no failure newly counted. An async part raises :class:`FlowError`.
+    accepted. After the last two nothing was counted either; after a :class:`StoreError` an
+    attempt reserved, or one whose answer was lost, may have been. What cannot be a part
+    raises :class:`InvalidParameterError` here, and an async one :class:`FlowError`.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Authenticator:
         clock: Clock = time.time,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
+        check_parts(store=store, vault=vault, policy=policy, clock=clock, on_event=on_event)
         refuse_async(clock, on_event)
         colour = Inline()
         ledger = Ledger(InlineStore(store), vault, policy, partial(carry, clock))
@@ -86,26 +90,36 @@ class Authenticator:
     def verify(self, account_id: str, code: str) -> Accepted | Rejected:
         """Answer whether *code* is right for the account, unspent and in time; spend it if so.
 
-        Any other answer but THROTTLED, DISABLED and NOT_ENROLLED counts as a failure.
+        MISMATCH, MALFORMED and REPLAYED count as failures; THROTTLED, DISABLED and
+        NOT_ENROLLED do not. A success forgets all failures.
         """
         return drive(self._accounts.verify(account_id, code))
 
     def resync(self, account_id: str, code1: str, code2: str) -> Accepted | Rejected:
         """Adopt the drift of a clock that is far off, from two consecutive codes; both are spent.
 
-        Source: RFC 4226, section 7.4. It authenticates nobody: ask for a code afterwards.
+        Source: RFC 4226, section 7.4. Searched are the pairs that end up to the policy's
+        ``drift_bound`` steps (10 by default) before and after now, both codes above the last
+        step. With a bound of 0, which the RFC and ASVS presets have, that is the pair of the
+        step before and the current one: a clock that is off is not found. Failures count as
+        those of :meth:`verify` do. It authenticates nobody: ask for a code afterwards.
         """
         return drive(self._accounts.resync(account_id, code1, code2))
 
     def issue_recovery_codes(self, account_id: str) -> tuple[str, ...]:
-        """Return new recovery codes, to be shown once; older ones end. None if not enrolled."""
+        """Return new recovery codes, to be shown once; older ones end.
+
+        The tuple is empty if the account is not enrolled, and if its credential or its
+        recovery codes were changed by somebody else meanwhile; then older ones stay.
+        """
         return drive(self._accounts.issue_recovery_codes(account_id))
 
     def redeem_recovery_code(self, account_id: str, code: str) -> Accepted | Rejected:
         """Answer whether *code* is an unspent recovery code, and spend it.
 
         It shares the failures and waits of :meth:`verify`; each attempt costs one scrypt, and
-        no more attempts are hashed than are answered.
+        no more attempts are hashed than are answered. ``step`` of the answer is the last step
+        of the credential, which a recovery code does not move.
         """
         return drive(self._accounts.redeem_recovery_code(account_id, code))
 
@@ -121,12 +135,30 @@ class Authenticator:
         """
         return drive(self._accounts.provisioning(account_id))
 
+    def reseal(self, account_id: str) -> bool:
+        """Seal the account's secret with the newest key; tell whether an older one had sealed it.
+
+        Every write does so by the way; this is for accounts that nobody uses, before a key is
+        dropped. It works during a wait and when disabled, and counts nothing. ``False`` says
+        that there was nothing to do, for an account without a credential too. A pending
+        secret stays as it is: it expires. What the newest key has sealed is not opened.
+
+        Raises :class:`VaultError` if the secret does not open. Other writes leave it alone
+        then and say nothing, since a recovery code must work without the key; but whoever
+        rotates keys must learn that this one is still needed.
+        """
+        return drive(self._accounts.reseal(account_id))
+
     def unlock(self, account_id: str) -> None:
         """Forget failures and wait; spent codes stay spent."""
         drive(self._accounts.unlock(account_id))
 
     def revoke(self, account_id: str) -> None:
-        """Drop secret, pending secret and recovery codes; failures stay."""
+        """Drop secret, pending secret and recovery codes; failures stay.
+
+        So a wait goes on, and a disabled account stays disabled until :meth:`unlock`: a new
+        phone cannot be confirmed before.
+        """
         drive(self._accounts.revoke(account_id))
 
     def forget(self, account_id: str) -> None:
@@ -151,6 +183,7 @@ class AsyncAuthenticator:
         clock: Clock = time.time,
         on_event: Callable[[Event], Awaitable[None] | None] | None = None,
     ) -> None:
+        check_parts(store=store, vault=vault, policy=policy, clock=clock, on_event=on_event)
         refuse_async(clock)
         colour = Suspending()
         ledger = Ledger(require_async(store), vault, policy, clock)
@@ -194,6 +227,10 @@ class AsyncAuthenticator:
         """See :meth:`Authenticator.provisioning`."""
         return Pending(self._accounts.provisioning(account_id))
 
+    def reseal(self, account_id: str) -> Pending[bool]:
+        """See :meth:`Authenticator.reseal`."""
+        return Pending(self._accounts.reseal(account_id))
+
     def unlock(self, account_id: str) -> Pending[None]:
         """See :meth:`Authenticator.unlock`."""
         return Pending(self._accounts.unlock(account_id))
@@ -205,3 +242,8 @@ class AsyncAuthenticator:
     def forget(self, account_id: str) -> Pending[None]:
         """See :meth:`Authenticator.forget`."""
         return Pending(self._accounts.forget(account_id))
+
+
+def service_of(auth: Authenticator | AsyncAuthenticator) -> Accounts:
+    """Return the service behind an authenticator, for those built on it."""
+    return auth._accounts  # noqa: SLF001 - hidden from users, not from the package

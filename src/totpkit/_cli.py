@@ -85,7 +85,7 @@ def _qr(options: Namespace, console: Console) -> int:
     if options.png is not None:
         _save("--png", options.png, picture.png())
     if options.svg is options.png is None:
-        show_picture(picture, console)
+        show_picture(picture, console, instead="write a file by --svg FILE")
     return _OK
 
 

@@ -34,6 +34,11 @@ class Algorithm(enum.StrEnum):
     SHA512 = "SHA512"
 
 
+_HASHES = {
+    Algorithm.SHA1: hashlib.sha1,
+    Algorithm.SHA256: hashlib.sha256,
+    Algorithm.SHA512: hashlib.sha512,
+}
 _BLOCK_SIZES = {Algorithm.SHA1: 64, Algorithm.SHA256: 64, Algorithm.SHA512: 128}
 """Bytes; FIPS 180-4, figure 1."""
 
@@ -66,14 +71,14 @@ def truncation(secret: Secret, algorithm: Algorithm, modulus: int) -> NumberAt:
 
 
 def _number_maker(key: bytes, algorithm: Algorithm, modulus: int) -> NumberAt:
-    block_size = _BLOCK_SIZES[algorithm]
+    new_hash, block_size = _HASHES[algorithm], _BLOCK_SIZES[algorithm]
     if len(key) > block_size:
-        key = hashlib.new(algorithm, key).digest()
+        key = new_hash(key).digest()
     block = key.ljust(block_size, b"\0")
     # HMAC absorbs the key in one compression of its inner and one of its outer hash (RFC 2104,
     # section 4): they are done here, once, and each code works on copies.
-    start_inner = hashlib.new(algorithm, block.translate(_INNER)).copy
-    start_outer = hashlib.new(algorithm, block.translate(_OUTER)).copy
+    start_inner = new_hash(block.translate(_INNER)).copy
+    start_outer = new_hash(block.translate(_OUTER)).copy
 
     def number_at(counter: int) -> int:
         inner = start_inner()

@@ -13,6 +13,7 @@ from totpkit._totp import TOTP
 from totpkit._wording import verdict
 
 _ASK = "   The code that it shows: "
+_LEAVE = " (No phone? Ctrl-D. Enough? Ctrl-C.)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +63,15 @@ def _show(uri: str, secret: Secret, console: Console) -> None:
         uri,
     )
     try:
-        show_picture(qr(uri), console, below=3)
+        show_picture(qr(uri), console, instead="type the secret by hand", below=3)
     except UnicodeEncodeError:
         console.say("   (No picture: the encoding of this output has no block characters.)")
     console.say(f"   The secret: {secret.grouped()}")
 
 
 def _confirm(totp: TOTP, phone: _Phone) -> tuple[str, Accepted]:
-    phone.console.say("2. The phone proves that it has the secret.")
+    is_asked = phone.console.stdin.isatty() and not phone.is_played
+    phone.console.say(f"2. The phone proves that it has the secret.{_LEAVE if is_asked else ''}")
     while True:
         code = phone.code()
         outcome = totp.verify(code, at=phone.console.clock())

@@ -14,12 +14,13 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
+_SPACE = " \t\n\r"
+"""What may stand around a document (RFC 8259, section 2)."""
 
 _GREATEST = 2**64
 """Of whole numbers: a counter has 8 bytes (RFC 4226, section 5.1), and nothing counted goes so far."""
 
-_NUMBERS = (int, float)
 _FINITE = sys.float_info.max
 
 
@@ -37,7 +38,10 @@ class Document:
     def read(cls, raw: bytes) -> Self:
         """Read a whole document in UTF-8."""
         try:
-            return cls(_decode(raw.decode("utf-8")))
+            text = raw.decode("utf-8").strip(_SPACE)
+            fields, end = _decode(text)
+            if end == len(text):
+                return cls(fields)
         except (ValueError, RecursionError):
             pass
         raise RecordError("a stored record is not JSON")  # outside: no context that remembers it
@@ -46,6 +50,10 @@ class Document:
         """Return the object under *name*, or ``None`` for JSON's null."""
         value = self._field(name)
         return None if value is None else type(self)(value)
+
+    def maybe_part(self, name: str) -> Self | None:
+        """Return what :meth:`part` does, or ``None`` if nothing stands under *name*."""
+        return self.part(name) if name in self._fields else None
 
     def text(self, name: str) -> str:
         """Return the string under *name*."""
@@ -68,9 +76,9 @@ class Document:
     def whole(self, name: str, low: int = 0, high: int = _GREATEST) -> int:
         """Return the integer from *low* to *high* under *name*."""
         value = self._fields.get(name)
-        if not isinstance(value, int) or not low <= value <= high or value is True or value is False:
-            raise _refusal(name)
-        return value
+        if type(value) is int and low <= value <= high:
+            return value
+        raise _refusal(name)
 
     def choice(self, name: str, kind: type[_E]) -> _E:
         """Return the member of *kind* whose value stands under *name*."""
@@ -84,9 +92,16 @@ class Document:
     def time(self, name: str) -> float:
         """Return the finite number of 0 or more under *name*."""
         value = self._fields.get(name)
-        if not isinstance(value, _NUMBERS) or not 0 <= value <= _FINITE or value is True or value is False:
+        if (type(value) is float or type(value) is int) and 0 <= value <= _FINITE:
+            return float(value)
+        raise _refusal(name)
+
+    def times(self, name: str) -> tuple[float, ...]:
+        """Return the list of finite numbers of 0 or more under *name*."""
+        values = self._fields.get(name)
+        if not isinstance(values, list):
             raise _refusal(name)
-        return float(value)
+        return tuple(type(self)({name: value}).time(name) for value in values)
 
     def maybe_time(self, name: str) -> float | None:
         """Return what :meth:`time` does, or ``None`` for JSON's null."""

@@ -15,6 +15,9 @@ from totpkit._totp import PERIOD, TOTP
 
 _T = TypeVar("_T")
 
+MIGRATION = "otpauth-migration:"
+"""How an export of Google Authenticator begins."""
+
 _PARAMETERS = ("digits", "algorithm", "period")
 
 
@@ -29,9 +32,13 @@ class Given:
     def read(cls, text: str, options: Namespace) -> Self:
         """Take *text* as a key URI or as a secret in base32, which the *options* complete.
 
-        Raises :class:`CommandError` for options that would have no effect, and the errors
-        of :class:`KeyURI` and :class:`Secret`.
+        Raises :class:`CommandError` for options that would have no effect and for a migration
+        payload, and the errors of :class:`KeyURI` and :class:`Secret`.
         """
+        if text.startswith(MIGRATION):
+            raise CommandError(
+                "this is an export of Google Authenticator, of one or many accounts; totpkit inspect reads it"
+            )
         if ":" in text:
             _refuse(options, ("hotp", "steam", *_PARAMETERS), "cannot stand beside a key URI, which says it")
             uri = KeyURI.parse(text)

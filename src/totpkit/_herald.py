@@ -41,9 +41,12 @@ class Herald:
 
 
 def attempt_events(
-    change: Change[Accepted | Rejected], cap: int, accepted: Callable[[Accepted], Event]
+    change: Change[Accepted | Rejected],
+    cap: int,
+    accepted: Callable[[Accepted], Event],
+    after: tuple[str, ...] = (),
 ) -> Iterator[Event]:
-    """Yield what an attempt to verify a code amounts to; *accepted* names its success."""
+    """Yield what an attempt amounts to, *after* what its login passed; *accepted* names its success."""
     who, at, outcome = change.account_id, change.at, change.outcome
     failures = change.after.failures
     if isinstance(outcome, Accepted):
@@ -51,7 +54,9 @@ def attempt_events(
     elif outcome.reason is Reason.THROTTLED:
         yield events.Throttled(account_id=who, at=at, retry_after=outcome.retry_after or 0.0)
     else:
-        yield events.CodeRejected(account_id=who, at=at, reason=outcome.reason, failures=failures)
+        yield events.CodeRejected(
+            account_id=who, at=at, reason=outcome.reason, failures=failures, after=after
+        )
     if change.before.failures < cap <= failures:
         yield events.Disabled(account_id=who, at=at, failures=failures)
     yield from resealing_events(change)

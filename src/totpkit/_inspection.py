@@ -6,6 +6,7 @@ from urllib.parse import unquote
 from totpkit import _otpauth
 from totpkit._codes import Algorithm
 from totpkit._decimal import DIGITS
+from totpkit._given import MIGRATION
 from totpkit._hotp import HOTP
 from totpkit._keyuri import KeyURI
 from totpkit._secret import STRONG_BYTES, Secret
@@ -20,7 +21,7 @@ def inspection(text: str) -> Iterator[str]:
 
     Raises the error of whatever *text* seems to be.
     """
-    if text.startswith("otpauth-migration:"):
+    if text.startswith(MIGRATION):
         yield from _of_payload(MigrationPayload.parse(text))
     elif ":" in text:
         uri = KeyURI.parse(text)

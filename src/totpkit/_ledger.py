@@ -11,9 +11,12 @@ from totpkit._policy import Policy
 from totpkit._ports import AsyncStore, Cipher
 from totpkit._record import Record
 from totpkit._sealing import IN_USE, Sealing
-from totpkit.errors import InvalidParameterError, StoreError
+from totpkit.errors import InvalidParameterError, RecordError, StoreError
 
 T = TypeVar("T")
+
+_LATEST = COUNTERS // 1000
+"""Seconds; generations are counted in thousandths of them, and no stored number may pass ``COUNTERS``."""
 
 _LOST_RACES = 8
 """Swaps that may be lost besides those to attempts, of which the throttle answers only so many."""
@@ -46,12 +49,7 @@ class Ledger:
 
     def now(self) -> float:
         """Return the time by the clock; :class:`InvalidParameterError` if that is none."""
-        time = self.clock()
-        if whole_seconds(time) >= COUNTERS:
-            raise InvalidParameterError(
-                "clock", "must return Unix seconds of today, not of billions of years ahead"
-            )
-        return float(time)
+        return time_by(self.clock)
 
     async def read(self, account_id: str) -> Record:
         """Return the record, an empty one if there is none; :class:`RecordError` if it is corrupted."""
@@ -74,7 +72,7 @@ class Ledger:
             if after is before:
                 return Change(account_id, terms.now, before, before, outcome)
             sealed = sealing.resealed(after)
-            if await self._swap(account_id, stored, sealed.to_bytes(revision=before.revision + 1)):
+            if await self._swap(account_id, stored, _encoded(sealed, before.revision + 1)):
                 resealed = sealed is not after
                 return Change(account_id, terms.now, before, sealed, outcome, resealed=resealed)
         raise StoreError("the record changed under every attempt to write it")
@@ -101,6 +99,23 @@ class Ledger:
             return swapped
         # Anything else may be true of itself, a coroutine that nobody awaited for one.
         raise StoreError(f"a store must answer a swap by True or False, not by {type(swapped).__name__}")
+
+
+def time_by(clock: Clock) -> float:
+    """Return the time by a clock; :class:`InvalidParameterError` if that is none."""
+    time = clock()
+    if whole_seconds(time) >= _LATEST:
+        raise InvalidParameterError(
+            "clock", "must return Unix seconds of today, not of millions of years ahead"
+        )
+    return float(time)
+
+
+def _encoded(record: Record, revision: int) -> bytes:
+    # Nobody counts so far, but whoever tampers may; what is written must be readable again.
+    if max(revision, record.generation) > COUNTERS:
+        raise RecordError("a stored record's numbers are higher than counting gets")
+    return record.to_bytes(revision=revision)
 
 
 def _decoded(stored: bytes | None) -> Record:

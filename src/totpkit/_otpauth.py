@@ -45,15 +45,22 @@ def checked_name(name: str, value: object) -> str:
     return value
 
 
+def checked_account(name: str, value: object) -> str:
+    """Return an account as :func:`checked_name` does; an empty one is refused too."""
+    account = checked_name(name, value)
+    if not account:
+        raise InvalidParameterError(name, "must not be empty: the phone shows nothing else")
+    return account
+
+
 def build(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]) -> str:
     """Return the key URI with these parts, legal for every phone.
 
     Raises :class:`InvalidParameterError` as :func:`checked_name` does, for an empty
     account, and for a whole of more than 4096 characters.
     """
-    if not checked_name("account", account):
-        raise InvalidParameterError("account", "must not be empty: the phone shows nothing else")
-    text = write(kind, account=account, issuer=checked_name("issuer", issuer), parameters=parameters)
+    account, issuer = checked_account("account", account), checked_name("issuer", issuer)
+    text = write(kind, account=account, issuer=issuer, parameters=parameters)
     if len(text) > LONGEST:
         raise InvalidParameterError("uri", f"must have at most {LONGEST} characters, not {len(text)}")
     return text

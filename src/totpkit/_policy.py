@@ -8,7 +8,7 @@ from totpkit._bounds import whole, within
 from totpkit._codes import Algorithm
 from totpkit._decimal import DIGITS
 from totpkit._recovery import COSTS
-from totpkit._secret import STRONG_BYTES
+from totpkit._secret import LARGEST_BYTES, STRONG_BYTES
 from totpkit._throttle import DAY, Throttle
 from totpkit._totp import LONGEST_PERIOD, PERIOD
 from totpkit._window import WIDEST, Window
@@ -57,8 +57,8 @@ class Policy:
         whole("digits", self.digits, DIGITS[0], DIGITS[-1])
         whole("longest_period", self.longest_period, 1, LONGEST_PERIOD)
         whole("period", self.period, 1, self.longest_period)
-        whole("shortest_secret", self.shortest_secret, 14, 1024)
-        whole("secret_bytes", self.secret_bytes, max(self.shortest_secret, STRONG_BYTES), 1024)
+        whole("shortest_secret", self.shortest_secret, 14, LARGEST_BYTES)
+        whole("secret_bytes", self.secret_bytes, max(self.shortest_secret, STRONG_BYTES), LARGEST_BYTES)
         whole("drift_bound", self.drift_bound, 0, 100)
         within("enrollment_lifetime", self.enrollment_lifetime, 1.0, DAY)
         whole("recovery_codes", self.recovery_codes, 1, 100)
@@ -81,19 +81,20 @@ class Policy:
     def describe(self) -> str:
         """Tell in a few lines what these numbers mean, overrides included."""
         throttle, window, bits = self.throttle, self.window, self.secret_bytes * 8
-        a_day = throttle.answers(DAY)
+        a_day, late = throttle.answers(DAY), _some(window.past, "step")
         waits = (
-            f"{throttle.free} free, then waits of {throttle.first_wait:g} s to {throttle.longest_wait:g} s"
+            f"{throttle.free} without a wait, "
+            f"then waits of {throttle.first_wait:g} s to {throttle.longest_wait:g} s"
         )
         if not throttle.first_wait:
             waits = "no waits"
         lines = {
             "new credentials": f"{self.digits} digits, {self.algorithm}, {self.period} s, {bits} bits",
-            "a code lives": f"{self.code_lifetime} s ({window.past} steps late, {window.future} early)",
-            "drift followed": f"up to {self.drift_bound} steps",
+            "a code lives": f"{self.code_lifetime} s ({late} late, {window.future} early)",
+            "drift followed": f"up to {_some(self.drift_bound, 'step')}",
             "failures": f"{waits}; disabled at {throttle.cap}",
-            "guessing in a day": f"{a_day} answers, a chance of {self._chance_of(a_day):.2g}",
-            "guessing until disabled": f"{throttle.cap} answers, a chance of "
+            "guessing in a day": f"{_some(a_day, 'answer')}, a chance of {self._chance_of(a_day):.2g}",
+            "guessing until disabled": f"{_some(throttle.cap, 'answer')}, a chance of "
             f"{self._chance_of(throttle.cap):.2g}",
         }
         if window.span > WIDEST:
@@ -102,6 +103,10 @@ class Policy:
 
     def _chance_of(self, answers: int) -> float:
         return 1.0 - math.pow(1.0 - self.window.span / 10**self.digits, answers)
+
+
+def _some(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 Policy.DEFAULT = Policy()

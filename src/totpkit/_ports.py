@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from totpkit._letter import Mail
+
 
 class Store(Protocol):
     """One value an account, written only over the value that was read.
@@ -41,3 +43,17 @@ class Cipher(Protocol):
 
     def is_current(self, sealed: str) -> bool:
         """Return whether *sealed* was made with the key that seals today."""
+
+
+class Mailer(Protocol):
+    """Sends a letter, or raises :class:`MailError`; any callable of this shape will do."""
+
+    def __call__(self, mail: Mail, /) -> object:
+        """Send it; what is returned says nothing."""
+
+
+class AsyncMailer(Protocol):
+    """:class:`Mailer`, awaited."""
+
+    async def __call__(self, mail: Mail, /) -> object:
+        """Send it; what is returned says nothing."""

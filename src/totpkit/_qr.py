@@ -20,6 +20,10 @@ _SCALE = 8
 _CAPACITY = 2953
 """Bytes that the largest symbol holds (ISO/IEC 18004, version 40-L)."""
 
+_TITLE = "QR code"
+_SPOKEN = f'<svg role="img" aria-label="{_TITLE}" '
+"""What screen readers say of an SVG: never the text in it, which is a secret."""
+
 
 class _Symbol(Protocol):
     def save(self, out: IO[bytes], kind: str, **options: object) -> None: ...
@@ -49,9 +53,9 @@ class QR:
     def svg(self, *, scale: int = _SCALE) -> str:
         """Return an SVG document, which can also stand inside HTML as it is."""
         out = io.BytesIO()
-        options = {"scale": _checked(scale), "light": "#fff", "title": "QR code", "unit": "px"}
+        options = {"scale": _checked(scale), "light": "#fff", "title": _TITLE, "unit": "px"}
         self._symbol.save(out, "svg", xmldecl=False, nl=False, svgclass=None, lineclass=None, **options)
-        return out.getvalue().decode("utf-8")
+        return out.getvalue().decode("utf-8").replace("<svg ", _SPOKEN, 1)
 
     def png(self, *, scale: int = _SCALE) -> bytes:
         """Return a PNG file."""

@@ -16,7 +16,7 @@ from totpkit._secret import Secret
 from totpkit._totp import LONGEST_PERIOD, TOTP
 from totpkit.errors import RecordError
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 VERSION = 1
 """Of the document; what is written under it must be readable for ever."""
@@ -59,6 +59,19 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mailed:
+    """The codes sent by mail: the last one as a keyed hash, empty once spent; when each of an hour left.
+
+    ``owner`` is the hash of the binding of whoever asked.
+    """
+
+    digest: bytes = field(repr=False)
+    owner: bytes
+    expires_at: float
+    sent: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """An account. ``revision`` rises with every write, ``generation`` with every credential."""
 
@@ -71,6 +84,7 @@ class Record:
     failures: int = 0
     retry_at: float | None = None
     recovery: RecoverySet | None = None
+    mailed: Mailed | None = None
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
@@ -78,7 +92,8 @@ class Record:
         document = Document.read(raw)
         if document.whole("v") != VERSION:
             raise RecordError(f"a stored record is of another version than {VERSION}")
-        active, pending, recovery = (document.part(name) for name in ("active", "pending", "recovery"))
+        active, pending = document.part("active"), document.part("pending")
+        recovery, mailed = document.part("recovery"), document.maybe_part("mailed")
         return cls(
             revision=document.whole("rev"),
             generation=document.whole("gen"),
@@ -87,11 +102,12 @@ class Record:
             failures=document.whole("failures"),
             retry_at=document.maybe_time("retry_at"),
             recovery=None if recovery is None else _read_recovery(recovery),
+            mailed=None if mailed is None else _read_mailed(mailed),
         )
 
     def to_bytes(self, *, revision: int) -> bytes:
         """Write the record in the version of today, under the next *revision*."""
-        document = {
+        document: dict[str, object] = {
             "v": VERSION,
             "rev": revision,
             "gen": self.generation,
@@ -101,6 +117,8 @@ class Record:
             "retry_at": self.retry_at,
             "recovery": None if self.recovery is None else _write_recovery(self.recovery),
         }
+        if self.mailed is not None:
+            document["mailed"] = _write_mailed(self.mailed)
         return _encode(document).encode("ascii")
 
 
@@ -176,4 +194,22 @@ def _read_recovery(document: Document) -> RecoverySet:
         cost=document.whole("cost", *COSTS),
         unspent=document.raw("unspent", HASH_BYTES),
         spent=document.raw("spent", HASH_BYTES),
+    )
+
+
+def _write_mailed(mailed: Mailed) -> dict[str, object]:
+    return {
+        "digest": mailed.digest.hex(),
+        "owner": mailed.owner.hex(),
+        "expires_at": mailed.expires_at,
+        "sent": mailed.sent,
+    }
+
+
+def _read_mailed(document: Document) -> Mailed:
+    return Mailed(
+        digest=document.raw("digest", HASH_BYTES),
+        owner=document.raw("owner"),
+        expires_at=document.time("expires_at"),
+        sent=document.times("sent"),
     )

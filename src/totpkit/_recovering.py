@@ -4,6 +4,7 @@ The hash is slow, so it is computed between two writes: the first counts the att
 no more attempts are hashed than the throttle answers; the second spends the code.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from totpkit._attempt import Terms, failed, refusal, unlocked
@@ -39,12 +40,14 @@ def reserved(record: Record, symbols: str | None, terms: Terms) -> Reserved:
     return counted, record.recovery or Rejected(Reason.MISMATCH)
 
 
-def settled(record: Record, salt: bytes, digest: bytes) -> Decided:
-    """Spend the code of this hash and forgive the reserved attempt, or leave it counted."""
+def settled(
+    record: Record, salt: bytes, digest: bytes, forgive: Callable[[Record], Record] = unlocked
+) -> Decided:
+    """Spend the code of this hash and *forgive* the reserved attempt, or leave it counted."""
     recovery, active = record.recovery, record.active
     if active is None or recovery is None or recovery.salt != salt:
         return record, Rejected(Reason.MISMATCH)
     left = recovery.spend(digest)
     if isinstance(left, Reason):
         return record, Rejected(left)
-    return unlocked(replace(record, recovery=left)), Accepted(active.last_step)
+    return forgive(replace(record, recovery=left)), Accepted(active.last_step)

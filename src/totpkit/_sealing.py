@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from totpkit._enrollment import Enrollment
+from totpkit._otpauth import checked_account
 from totpkit._policy import Policy
 from totpkit._ports import Cipher
 from totpkit._record import Provision, Record
@@ -28,7 +29,7 @@ class Sealing:
         """Return a new secret, sealed as pending; :class:`InvalidParameterError` for a bad label."""
         secret = Secret.generate(policy.secret_bytes)
         codes = TOTP(secret, policy.digits, policy.algorithm, policy.period)
-        codes.uri(account=label, issuer=issuer)
+        codes.uri(account=checked_account("label", label), issuer=issuer)
         return Provision(
             sealed=self._seal(secret.to_bytes(), PENDING),
             digits=policy.digits,
@@ -50,21 +51,26 @@ class Sealing:
         """Return a pending secret sealed for use."""
         return replace(provision, sealed=self._seal(self._open(provision, PENDING), IN_USE))
 
-    def resealed(self, record: Record) -> Record:
-        """Return the record with its secret sealed by the newest key.
+    def renewed(self, record: Record) -> Record:
+        """Return the record with its secret sealed by the newest key; itself if that has sealed it already.
 
-        It comes back as it is if that has sealed it already, or if it does not open: what
-        needs no secret, a recovery code or a new phone, works without the lost key too.
+        Raises :class:`VaultError` if the secret does not open.
         """
         active = record.active
         if active is None or self.cipher.is_current(active.provision.sealed):
             return record
+        sealed = self._seal(self._open(active.provision, IN_USE), IN_USE)
+        return replace(record, active=replace(active, provision=replace(active.provision, sealed=sealed)))
+
+    def resealed(self, record: Record) -> Record:
+        """Return what :meth:`renewed` does, or the record as it is if its secret does not open.
+
+        What needs no secret, a recovery code or a new phone, works without the lost key too.
+        """
         try:
-            secret = self._open(active.provision, IN_USE)
+            return self.renewed(record)
         except VaultError:
             return record
-        sealed = self._seal(secret, IN_USE)
-        return replace(record, active=replace(active, provision=replace(active.provision, sealed=sealed)))
 
     def shown(self, provision: Provision, purpose: str, expires_at: float | None) -> Enrollment:
         """Return what the owner of a secret may see; of one secret always the same."""

@@ -4,8 +4,6 @@ Every rule is pure: a record, an input and a time give the next record and an ou
 Where nothing is to be written the record comes back as the same object.
 """
 
-from dataclasses import replace
-
 from totpkit._attempt import Terms, failed, refusal
 from totpkit._outcome import Accepted, Reason, Rejected
 from totpkit._record import Credential, Record
@@ -57,5 +55,19 @@ def bounded(drift: int, bound: int) -> int:
 
 
 def _used(record: Record, active: Credential, step: int, drift: int, now: float) -> Record:
-    credential = replace(active, last_step=step, drift=drift, last_used_at=now)
-    return replace(record, active=credential, failures=0, retry_at=None)
+    # dataclasses.replace would take as long as a code.
+    credential = Credential(
+        provision=active.provision,
+        confirmed_at=active.confirmed_at,
+        last_used_at=now,
+        last_step=step,
+        drift=drift,
+    )
+    return Record(
+        revision=record.revision,
+        generation=record.generation,
+        active=credential,
+        pending=record.pending,
+        recovery=record.recovery,
+        mailed=record.mailed,
+    )

@@ -7,7 +7,7 @@ from totpkit._timed import Timed
 
 _EXPLANATIONS = {
     Reason.MALFORMED: " (not the form of such a code)",
-    Reason.MISMATCH: " (not a code expected now)",
+    Reason.MISMATCH: " (not a code that is due)",
     Reason.REPLAYED: " (a code is good for one use)",
 }
 

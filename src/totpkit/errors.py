@@ -81,7 +81,11 @@ class VaultError(TotpkitError):
 
 
 class StoreError(TotpkitError):
-    """A store failed; nothing was accepted and no failure was newly counted."""
+    """A store did not answer: nothing was accepted.
+
+    A write whose answer was lost may stand: then a code is spent, or an attempt counted. So
+    is the attempt at a recovery code, which is counted before it is hashed.
+    """
 
 
 class MailError(TotpkitError):

@@ -10,11 +10,13 @@ from totpkit._outcome import Reason
 
 __all__ = [
     "CodeAccepted",
+    "CodeMailed",
     "CodeRejected",
     "Disabled",
     "EnrollmentBegun",
     "EnrollmentConfirmed",
     "Event",
+    "FactorAccepted",
     "Forgotten",
     "ProvisioningShown",
     "RecoveryCodeUsed",
@@ -60,10 +62,15 @@ class CodeAccepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRejected(Event):
-    """A code, or a recovery code, was refused; ``failures`` have come since the last success."""
+    """An answer was refused; ``failures`` have come since the last success.
+
+    ``after`` names what the login had passed before: with ``("password",)`` in it, somebody
+    knew the password and not the code (ASVS 5.0, 6.3.5).
+    """
 
     reason: Reason
     failures: int
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +123,18 @@ class RecoveryCodesLow(Event):
     """Few recovery codes are left: time to issue new ones."""
 
     left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeMailed(Event):
+    """A code left by mail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorAccepted(Event):
+    """A mailed code was right and is spent, or a factor of the app's own was passed."""
+
+    factor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

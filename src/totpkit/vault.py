@@ -9,6 +9,7 @@ import string
 from collections.abc import Mapping
 from typing import Protocol
 
+from totpkit._extras import extra
 from totpkit.errors import InvalidParameterError, VaultError
 
 __all__ = ["PLAINTEXT", "Plaintext", "Vault", "new_key"]
@@ -40,10 +41,10 @@ class Vault:
     """
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
-
-        if not keys:
-            raise InvalidParameterError("keys", "must hold at least one key")
+        if not isinstance(keys, Mapping) or not keys:
+            raise InvalidParameterError("keys", "must map one id or more to keys, the newest first")
+        with extra("vault"):
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
         self._ciphers: dict[str, _Cipher] = {}
         for key_id, key in keys.items():
             self._ciphers[_checked_id(key_id)] = AESGCM(_checked_key(key))
@@ -151,5 +152,9 @@ def _checked_id(key_id: object) -> str:
 
 def _checked_key(key: object) -> bytes:
     if not isinstance(key, bytes) or len(key) != KEY_BYTES:
-        raise InvalidParameterError("keys", f"must be bytes of {KEY_BYTES}: make one with new_key()")
+        raise InvalidParameterError(
+            "keys",
+            f"must be bytes, {KEY_BYTES} for each id: "
+            "make them with new_key(), or decode what `totpkit key` prints by base64",
+        )
     return key

@@ -33,10 +33,15 @@ class Row(NamedTuple):
         )
 
 
-def race(statements: Mapping[str, str], names: dict[str, object]) -> dict[str, list[float]]:
-    """Return the seconds of one call of each statement, in rounds in which all take their turn."""
+def race(
+    statements: Mapping[str, str], names: dict[str, object], seconds: float = ROUND_SECONDS
+) -> dict[str, list[float]]:
+    """Return the seconds of one call of each statement, in rounds in which all take their turn.
+
+    In a round each is called for about so many *seconds*.
+    """
     timers = {name: Timer(statement, globals=names) for name, statement in statements.items()}
-    calls = {name: calls_in(ROUND_SECONDS, timer) for name, timer in timers.items()}
+    calls = {name: calls_in(seconds, timer) for name, timer in timers.items()}
     rounds: dict[str, list[float]] = {name: [] for name in timers}
     for _ in range(ROUNDS):
         for name, timer in timers.items():

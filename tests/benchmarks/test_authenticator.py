@@ -3,8 +3,15 @@
 Each test asserts that codes are accepted; how fast they were is printed and not asserted. A login
 comes ten steps after the one before, as people log in, so that the window's codes are all that is
 computed. Records are sealed by a vault.
+
+Whoever makes the bare round trips writes to the same server or file, by the same driver, and as
+durably: SQLite with ``synchronous=FULL``, Redis with ``appendfsync always``, PostgreSQL committed.
+That is measured on the disk of temporary files (``TMPDIR``) and in memory.
 """
 
+import base64
+import hmac
+import json
 import os
 import random
 import sqlite3
@@ -13,6 +20,8 @@ from contextlib import ExitStack, closing
 from functools import cache
 from itertools import count, cycle
 from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import psycopg
@@ -22,16 +31,19 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.benchmarks.race import Row, race
-from tests.servers import HOST, Server, postgresql_at, running_postgresql, running_redis
+from tests.servers import HOST, Server, postgresql_at, running_postgresql, running_redis, wait_until
 from totpkit import TOTP, Authenticator, Cipher, Secret, Store
 from totpkit._record import Credential, Provision, Record
 from totpkit._sealing import IN_USE
 from totpkit.stores.memory import MemoryStore
-from totpkit.stores.redis import RedisStore
+from totpkit.stores.redis import PREFIX, RedisStore
 from totpkit.stores.sqlalchemy import SQLAlchemyStore
 from totpkit.stores.sqlite import SQLiteStore
 from totpkit.testing import SettableClock
 from totpkit.vault import PLAINTEXT, Vault, new_key
+
+ROUND_SECONDS = 0.02
+"""Long enough for several logins, whatever the disk does meanwhile."""
 
 FEW, MANY = 1_000, 1_000_000
 SAMPLE = 2_000
@@ -88,33 +100,129 @@ class Logins:
 @cache
 def code_list() -> list[str]:
     """Return the codes of all logins, so that no phone's work is measured."""
-    return [CODES.at(START + turn * LOGINS_APART) for turn in range(50_000)]
+    return [CODES.at(START + turn * LOGINS_APART) for turn in range(200_000)]
 
 
 class Bare(NamedTuple):
-    """A read and a compare-and-swap by hand, each a round trip."""
+    """A read and a compare-and-swap by hand, each a round trip; what is done between them, if anything."""
 
     load: Callable[[], bytes]
     swap: Callable[[bytes, bytes], object]
+    between: Runner | None = None
 
     def __call__(self) -> None:
         """Change a byte of the record."""
         old = self.load()
+        if self.between is not None:
+            self.between()
         assert self.swap(old, old[:-1] + bytes([old[-1] ^ 1]))
+
+
+def in_memory(vault: Cipher = VAULT) -> Logins:
+    """Return logins without a round trip."""
+    store = MemoryStore()
+    assert store.swap(account(1), None, record(1, vault))
+    return Logins(store, [1], vault)
 
 
 def raced(runners: dict[str, Runner]) -> dict[str, list[float]]:
     """Return the seconds of one call of each, in rounds in which all take their turn."""
-    return race({name: f"runners[{name!r}]()" for name in runners}, {"runners": runners})
+    statements = {name: f"runners[{name!r}]()" for name in runners}
+    return race(statements, {"runners": runners}, ROUND_SECONDS)
 
 
-def compared(rows: list[Row], what: str, ours: Runner, **bare: Runner) -> None:
-    """Race ours against the bare round trips."""
-    found = raced({"totpkit": ours, **bare})
-    rows += [
-        Row(f"verify, {what}", found["totpkit"], f"bare round trips, {name}", found[name], "0.7")
-        for name in bare
-    ]
+def compared(rows: list[Row], what: str, ours: Runner, bare: dict[str, Bare]) -> None:
+    """Race ours against the bare round trips, alone and with a login in memory between them."""
+    between = {name: one._replace(between=in_memory()) for name, one in bare.items()}
+    found = raced({"totpkit": ours, **bare, **{f"{name}, between": one for name, one in between.items()}})
+    for name in bare:
+        peers = {
+            f"bare round trips, {name}": (name, "0.7"),
+            "the same, a login in memory between": (f"{name}, between", ""),
+        }
+        rows += [
+            Row(f"verify, {what}", found["totpkit"], peer, found[key], wanted)
+            for peer, (key, wanted) in peers.items()
+        ]
+
+
+# In memory.
+
+
+@pytest.mark.parametrize(("vault", "name"), [(VAULT, "vault"), (PLAINTEXT, "PLAINTEXT")])
+def test_memory(rows: list[Row], notes: list[str], vault: Cipher, name: str) -> None:
+    """In memory, where nothing is waited for."""
+    found = raced({"totpkit": in_memory(vault)})["totpkit"]
+    wanted = "1" if vault is VAULT else ""
+    rows.append(Row(f"verify, memory, {name}", found, "20,000 a second", [1 / 20_000] * len(found), wanted))
+    notes.append(f"memory, {name}: {1 / median(found):,.0f} verifications a second on one core")
+
+
+def test_memory_floor(rows: list[Row]) -> None:
+    """What it is made of; and the same by hand, with nothing checked."""
+    stored, opened, turn = record(1), Record.from_bytes(record(1)), count()
+    assert opened.active is not None
+    sealed = opened.active.provision.sealed
+    parts: dict[str, Runner] = {
+        "record read": lambda: Record.from_bytes(stored),
+        "secret opened": lambda: VAULT.open(sealed, account_id=account(1), purpose=IN_USE),
+        "codes made ready": lambda: TOTP(SECRET),
+        "code verified": lambda: CODES.verify("000000", at=float(START)),
+        "record written": lambda: opened.to_bytes(revision=next(turn)),
+        "by hand, nothing checked": login_by_hand(),
+    }
+    found = raced({"totpkit": in_memory(), **parts})
+    rows += [Row("verify, memory, vault", found["totpkit"], name, found[name]) for name in parts]
+
+
+def login_by_hand() -> Runner:
+    """Return what reads, opens, computes, compares and writes the same, and refuses nothing."""
+    box, nonce = AESGCM(new_key()), os.urandom(12)
+    sealed = base64.b64encode(nonce + box.encrypt(nonce, SECRET.to_bytes(), b"account")).decode()
+    fields = json.loads(record(1))
+    fields["active"]["sealed"] = sealed
+    store = {"account": json.dumps(fields)}
+    code = CODES.at(START)
+
+    def login() -> None:
+        stored = store["account"]
+        fields = json.loads(stored)
+        raw = base64.b64decode(fields["active"]["sealed"])
+        secret = box.decrypt(raw[:12], raw[12:], b"account")
+        steps = range(START // 30 - 1, START // 30 + 2)
+        assert any([hmac.compare_digest(code_by_hand(secret, step), code) for step in steps])  # noqa: C419 - all are computed
+        fields["rev"] += 1
+        assert store["account"] == stored
+        store["account"] = json.dumps(fields)
+
+    return login
+
+
+def code_by_hand(secret: bytes, step: int) -> str:
+    """Return a code (RFC 4226, section 5.3)."""
+    mac = hmac.digest(secret, step.to_bytes(8, "big"), "sha1")
+    start = mac[-1] & 15
+    return f"{(int.from_bytes(mac[start : start + 4], 'big') & 0x7FFFFFFF) % 10**6:06d}"
+
+
+def test_size(notes: list[str]) -> None:
+    """Records are small."""
+    store, clock = MemoryStore(), SettableClock(START)
+    auth = Authenticator(store, issuer="Acme", vault=VAULT, clock=clock)
+    auth.begin_enrollment(account(1), "alice@example.com")
+    pending = store.load(account(1))
+    assert store.swap(account(1), pending, record(1))
+    assert auth.verify(account(1), CODES.at(START))
+    enrolled = store.load(account(1))
+    assert len(auth.issue_recovery_codes(account(1))) == 10
+    full = store.load(account(1))
+    sizes = [len(stored) for stored in (pending, enrolled, full) if stored]
+    assert len(sizes) == 3
+    assert max(sizes) < 2000
+    notes.append("record: {} bytes pending, {} enrolled, {} with ten recovery codes".format(*sizes))
+
+
+# Beside the bare round trips.
 
 
 def places() -> list[Path | None]:
@@ -133,27 +241,23 @@ def name_of(place: Path | None) -> str:
     return "disk" if place is None else "disk in memory"
 
 
-# Beside the bare round trips.
-
-
-def test_sqlite(rows: list[Row], tmp_path: Path, place: Path | None) -> None:
+def test_sqlite(rows: list[Row], place: Path | None) -> None:
     """SQLite, beside the module of the standard library."""
     with ExitStack() as stack:
-        path = (place or tmp_path) / f"totpkit-benchmark-{os.getpid()}.db"
-        for end in ("", "-wal", "-shm"):
-            stack.callback(Path(f"{path}{end}").unlink, missing_ok=True)
+        path = Path(stack.enter_context(TemporaryDirectory(prefix="totpkit-sqlite-", dir=place)), "file")
         store = stack.enter_context(closing(SQLiteStore(path)))
         assert store.swap(account(1), None, record(1))
         assert store.swap("bare", None, record(2))
         bare = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
         bare.execute("PRAGMA synchronous = FULL")
+        assert bare.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         query = "SELECT record FROM totpkit WHERE account_id = ?"
         update = "UPDATE totpkit SET record = ? WHERE account_id = ? AND record = ?"
         by_hand = Bare(
             lambda: bare.execute(query, (b"bare",)).fetchone()[0],
             lambda old, new: bare.execute(update, (new, b"bare", old)).rowcount,
         )
-        compared(rows, f"SQLite on {name_of(place)}", Logins(store, [1]), sqlite3=by_hand)
+        compared(rows, f"SQLite on {name_of(place)}", Logins(store, [1]), {"sqlite3": by_hand})
 
 
 def test_redis(rows: list[Row], place: Path | None) -> None:
@@ -167,11 +271,11 @@ def test_redis(rows: list[Row], place: Path | None) -> None:
             " redis.call('SET', KEYS[1], ARGV[2]) return 1"
         )
         by_hand = Bare(lambda: client.get("bare"), lambda old, new: swap(["bare"], [old, new]))
-        compared(rows, f"Redis on {name_of(place)}", Logins(store, [1]), **{"redis-py": by_hand})
+        compared(rows, f"Redis on {name_of(place)}", Logins(store, [1]), {"redis-py": by_hand})
 
 
 def test_postgresql(rows: list[Row], place: Path | None) -> None:
-    """PostgreSQL by SQLAlchemy, beside SQLAlchemy's Core, and beside psycopg without it."""
+    """PostgreSQL by an engine of SQLAlchemy, beside its Core, and beside psycopg without an engine."""
     with running_postgresql(parent=place) as server, ExitStack() as stack:
         engine = sa.create_engine(postgresql_at(server), isolation_level="AUTOCOMMIT")
         stack.callback(engine.dispose)
@@ -180,16 +284,12 @@ def test_postgresql(rows: list[Row], place: Path | None) -> None:
         assert store.swap(account(1), None, record(1))
         assert store.swap("core", None, record(2))
         assert store.swap("psycopg", None, record(3))
-        compared(
-            rows,
-            f"PostgreSQL on {name_of(place)}",
-            Logins(store, [1]),
-            **{"SQLAlchemy's Core": core(engine), "psycopg": plain(stack, server)},
-        )
+        by_hand = {"SQLAlchemy's Core": core(engine), "psycopg": plain(stack, server)}
+        compared(rows, f"PostgreSQL on {name_of(place)}", Logins(store, [1]), by_hand)
 
 
 def core(engine: sa.Engine) -> Bare:
-    """Return the round trips by SQLAlchemy's Core."""
+    """Return the round trips by SQLAlchemy's Core: no transaction is begun, so there are two."""
     table = sa.Table(
         "totpkit", sa.MetaData(), sa.Column("account_id", sa.LargeBinary), sa.Column("record", sa.LargeBinary)
     )
@@ -265,20 +365,29 @@ def test_sqlite_crowded(
 
 def test_redis_crowded(rows: list[Row], notes: list[str], records: list[tuple[bytes, bytes]]) -> None:
     """In a Redis of a million accounts a login takes no longer."""
-    with running_redis() as server, redis.Redis(HOST, server.port) as client:
-        client.config_set("appendonly", "no")
-        empty = client.info("memory")["used_memory"]
-        for start in range(0, MANY, FEW):
-            chosen = records[start : start + FEW]
-            client.mset({b"many:" + name: bytes(16) + stored for name, stored in chosen})
-        full = client.info("memory")["used_memory"]
-        client.mset({b"few:" + name: bytes(16) + stored for name, stored in first(records)})
-        client.config_set("appendonly", "yes")
-        while client.info("persistence")["aof_rewrite_in_progress"]:
-            client.wait(1, 100)
-        notes.append(f"Redis: {(full - empty) / MANY:.0f} bytes an account in memory")
-        few, many = (RedisStore(client, prefix=prefix) for prefix in ("few:", "many:"))
-        crowded(rows, "Redis on disk", few, many)
+    with ExitStack() as stack:
+        stores, used = {}, {}
+        for name, chosen in (("few", [*first(records)]), ("many", records)):
+            server = stack.enter_context(running_redis())
+            client = stack.enter_context(redis.Redis(HOST, server.port))
+            used[name] = filled(client, chosen)
+            stores[name] = RedisStore(client)
+        notes.append(f"Redis: {used['many'] / MANY:.0f} bytes an account in memory")
+        crowded(rows, "Redis on disk", **stores)
+
+
+def filled(client: redis.Redis, records: list[tuple[bytes, bytes]]) -> int:
+    """Write all records as a store would, and the log once they are there; return the bytes they take."""
+    client.config_set("appendonly", "no")
+    empty = client.info("memory")["used_memory"]
+    for start in range(0, len(records), FEW):
+        chosen = records[start : start + FEW]
+        client.mset({PREFIX.encode() + name: bytes(16) + stored for name, stored in chosen})
+    taken: int = client.info("memory")["used_memory"] - empty
+    client.config_set("appendonly", "yes")
+    wait_until(lambda: client.info("persistence")["aof_current_size"] > 0)
+    wait_until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
+    return taken
 
 
 def test_postgresql_crowded(rows: list[Row], notes: list[str], records: list[tuple[bytes, bytes]]) -> None:
@@ -296,56 +405,7 @@ def test_postgresql_crowded(rows: list[Row], notes: list[str], records: list[tup
                 copy.set_types(["bytea", "bytea"])
                 for row in chosen:
                     copy.write_row(row)
-        connection.execute("VACUUM ANALYZE many")
+        connection.execute("VACUUM ANALYZE")
         (size,) = connection.execute("SELECT pg_total_relation_size('many')").fetchone()
         notes.append(f"PostgreSQL: {size / MANY:.0f} bytes an account, index included")
         crowded(rows, "PostgreSQL on disk", **stores)
-
-
-# In memory.
-
-
-@pytest.mark.parametrize(("vault", "name"), [(VAULT, "vault"), (PLAINTEXT, "PLAINTEXT")])
-def test_memory(rows: list[Row], vault: Cipher, name: str) -> None:
-    """In memory, where nothing is waited for."""
-    store = MemoryStore()
-    assert store.swap(account(1), None, record(1, vault))
-    found = raced({"totpkit": Logins(store, [1], vault)})["totpkit"]
-    wanted = "1" if vault is VAULT else ""
-    rows.append(Row(f"verify, memory, {name}", found, "20,000 a second", [1 / 20_000] * len(found), wanted))
-
-
-def test_memory_floor(rows: list[Row]) -> None:
-    """What of it others do: opening the secret, three codes, reading and writing the record."""
-    stored, opened, turn = record(1), Record.from_bytes(record(1)), count()
-    box, nonce = AESGCM(new_key()), bytes(12)
-    sealed = box.encrypt(nonce, SECRET.to_bytes(), b"account")
-    codes = TOTP(SECRET)
-    store = MemoryStore()
-    assert store.swap(account(1), None, stored)
-    parts: dict[str, Runner] = {
-        "AES-GCM opens the secret": lambda: box.decrypt(nonce, sealed, b"account"),
-        "codes made ready, one made": lambda: TOTP(SECRET).at(START),
-        "codes ready, one verified": lambda: codes.verify("000000", at=START),
-        "record read": lambda: Record.from_bytes(stored),
-        "record written": lambda: opened.to_bytes(revision=next(turn)),
-    }
-    found = raced({"totpkit": Logins(store, [1]), **parts})
-    rows += [Row("verify, memory, vault", found["totpkit"], name, found[name]) for name in parts]
-
-
-def test_size(notes: list[str]) -> None:
-    """Records are small."""
-    store, clock = MemoryStore(), SettableClock(START)
-    auth = Authenticator(store, issuer="Acme", vault=VAULT, clock=clock)
-    auth.begin_enrollment(account(1), "alice@example.com")
-    pending = store.load(account(1))
-    assert store.swap(account(1), pending, record(1))
-    assert auth.verify(account(1), CODES.at(START))
-    enrolled = store.load(account(1))
-    assert len(auth.issue_recovery_codes(account(1))) == 10
-    full = store.load(account(1))
-    sizes = [len(stored) for stored in (pending, enrolled, full) if stored]
-    assert len(sizes) == 3
-    assert max(sizes) < 2000
-    notes.append("record: {} bytes pending, {} enrolled, {} with ten recovery codes".format(*sizes))

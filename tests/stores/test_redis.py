@@ -179,6 +179,23 @@ def test_lost_answer(redis_server: Server, account: str, *, waiting: bool) -> No
         assert plain.load(account) == b"4"
 
 
+def test_lost_answer_to_a_removal(redis_server: Server, account: str) -> None:
+    """A removal whose answer is lost leaves no mark: asked again, it tells that it did nothing. It did."""
+    with (
+        losing_answers(redis_server.port) as (port, to_lose),
+        redis.Redis(HOST, port, retry=Retry(NoBackoff(), 1)) as client,
+        redis.Redis(HOST, redis_server.port) as direct,
+    ):
+        store, plain = RedisStore(client), RedisStore(direct)
+        assert store.swap(account, None, b"1") is True
+        to_lose[0] = 1
+        assert store.swap(account, b"1", None) is False
+        assert to_lose == [0]
+        assert plain.load(account) is None
+        to_lose[0] = 1
+        assert store.swap(account, None, None) is True
+
+
 def acknowledged(store: Store, account: str, old: bytes, new: bytes) -> bool:
     """Swap by a store that waits for a replica where there is none."""
     try:

@@ -7,12 +7,14 @@ The server must keep what it has answered for: ``maxmemory-policy noeviction``, 
 import os
 from collections.abc import Mapping
 
-import redis
-import redis.asyncio
-
 from totpkit._bounds import whole, within
+from totpkit._extras import extra
 from totpkit._failures import answered, answered_later
 from totpkit.errors import InvalidParameterError, StoreError
+
+with extra("redis"):
+    import redis
+    import redis.asyncio
 
 __all__ = ["AsyncRedisStore", "RedisStore"]
 
@@ -31,7 +33,8 @@ return 1
 """No record is empty, so an empty argument stands for absence.
 
 Before a record stands the mark of the swap that wrote it: a client that lost the answer asks
-again, and must not hear that its own write came in between.
+again, and must not hear that its own write came in between. After a removal there is nothing for
+the mark to stand before.
 """
 
 _MARK_BYTES = 16
@@ -43,6 +46,10 @@ class RedisStore:
     *prefix* goes before each account id. With *wait_replicas*, a write that so many replicas
     have not acknowledged within *wait_seconds* raises :class:`StoreError`; it may stand all
     the same, which can refuse a code but never accept it twice.
+
+    A client that loses an answer asks again, as often as its own ``retry`` says. A write that
+    was done then answers ``True``, a removal that was done ``False``: the value is gone, and
+    ``forget`` has no event to tell of it.
     """
 
     def __init__(

@@ -9,27 +9,29 @@ Not every exception of every driver reaches us as one of SQLAlchemy's, so all ar
 failures of the store.
 """
 
-from sqlalchemy import (
-    Column,
-    Engine,
-    LargeBinary,
-    MetaData,
-    Table,
-    bindparam,
-    delete,
-    insert,
-    inspect,
-    select,
-    update,
-)
-from sqlalchemy.dialects.mysql import VARBINARY
-from sqlalchemy.engine import URL, Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
-
+from totpkit._extras import extra
 from totpkit._failures import answered, answered_later
 from totpkit.errors import InvalidParameterError
+
+with extra("sqlalchemy"):
+    from sqlalchemy import (
+        Column,
+        Engine,
+        LargeBinary,
+        MetaData,
+        Table,
+        bindparam,
+        delete,
+        insert,
+        inspect,
+        select,
+        update,
+    )
+    from sqlalchemy.dialects.mysql import VARBINARY
+    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.exc import DBAPIError, IntegrityError
+    from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 __all__ = ["AsyncSQLAlchemyStore", "SQLAlchemyStore"]
 

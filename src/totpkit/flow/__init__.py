@@ -1,0 +1,1 @@
+"""A login as steps of factors, in which TOTP is never the first."""

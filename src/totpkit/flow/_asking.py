@@ -1,0 +1,87 @@
+"""Showing a step as it stands: its prompts, the wait, what was wrong. Knows nothing of answers."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from totpkit._accounts import Accounts
+from totpkit._outcome import Reason
+from totpkit._record import Record
+from totpkit.flow._callback import AnswersFlag, App
+from totpkit.flow._factors import SecondFactor, Totp
+from totpkit.flow._plan import Plan
+from totpkit.flow._prompting import enrollment_prompt, second_prompts
+from totpkit.flow._results import Challenge, Denied
+from totpkit.flow._ticket import Position
+from totpkit.flow._transitions import Event, Stage, after
+from totpkit.flow._visit import Doors, Visit, denied
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Asks for the later steps of a flow."""
+
+    plan: Plan
+    doors: Doors
+    accounts: Accounts
+
+    async def not_offered(self, visit: Visit) -> Challenge | Denied:
+        after(visit.at.stage, Event.NOT_OFFERED)
+        return await self.shown(visit, Reason.NOT_OFFERED)
+
+    async def again(
+        self,
+        visit: Visit,
+        event: Event,
+        problem: Reason | None,
+        record: Record | None = None,
+        retry_after: float | None = None,
+    ) -> Challenge | Denied:
+        """Stay at a step, by an event that leaves it."""
+        after(visit.at.stage, event)
+        if record is None:
+            return await self.shown(visit, problem)
+        return await self._ask(visit, record, problem, retry_after)
+
+    async def shown(self, visit: Visit, problem: Reason | None = None) -> Challenge | Denied:
+        """Show a step as it stands now."""
+        at = visit.at
+        record = await self.accounts.read(at.account_id)
+        if record.generation != at.generation:
+            return denied(at.stage, Reason.TICKET_INVALID)
+        return await self.standing(visit, record, problem)
+
+    async def standing(
+        self, visit: Visit, record: Record, problem: Reason | None = None
+    ) -> Challenge | Denied:
+        """Show a step, with the wait that the account stands under."""
+        refused = self.accounts.refused(record)
+        if refused is None:
+            return await self._ask(visit, record, problem)
+        if refused.reason is Reason.DISABLED:
+            return denied(visit.at.stage, Reason.DISABLED)
+        return await self._ask(visit, record, problem or refused.reason, refused.retry_after)
+
+    async def _ask(
+        self, visit: Visit, record: Record, problem: Reason | None = None, retry_after: float | None = None
+    ) -> Challenge | Denied:
+        at, app = visit.at, visit.app
+        if at.stage is Stage.SECOND:
+            prompts = await second_prompts(self.plan.step(at.step), at, record, self.accounts, app)
+            return self.doors.challenge(visit, prompts, problem, retry_after)
+        shown = self.accounts.waiting(at.account_id, record, at.owner)
+        if shown is None or record.pending is None:
+            return denied(at.stage, Reason.EXPIRED)
+        totp = totp_in(self.plan.step(at.step))
+        optional = totp is not None and not await flag_of("required", totp.required, at, app)
+        prompt = enrollment_prompt(shown, record.pending.provision.digits, optional=optional)
+        return self.doors.challenge(visit, (prompt,), problem, retry_after)
+
+
+def totp_in(factors: Iterable[SecondFactor]) -> Totp | None:
+    """Return the factor that enrolls, if it is among these."""
+    return next((factor for factor in factors if isinstance(factor, Totp)), None)
+
+
+async def flag_of(name: str, flag: AnswersFlag | bool, at: Position, app: App) -> bool:  # noqa: FBT001 - it is the app's
+    """Return a flag of the app's for the account, or ask the app for it."""
+    return flag if isinstance(flag, bool) else await app.flag(name, flag, at.account_id)

@@ -1,0 +1,186 @@
+"""My account, written once: what somebody may do to their own second factor after a full login.
+
+The faces document what each method does.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from totpkit._accounts import Accounts
+from totpkit._enrollment import Enrollment
+from totpkit._ledger import time_by
+from totpkit._outcome import Accepted, Reason, Rejected
+from totpkit._record import Record
+from totpkit._scope import Scope
+from totpkit.errors import FlowError
+from totpkit.flow._callback import AnswersFlag, App
+from totpkit.flow._factors import RecoveryCode, Totp
+from totpkit.flow._hidden import Hidden
+from totpkit.flow._login import Login
+from totpkit.flow._plan import Plan
+from totpkit.flow._proof import Proof
+from totpkit.flow._results import Denied
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed(Accepted, Hidden):
+    """A new phone is in use; ``proof`` takes the place of the one that ended with the old credential."""
+
+    proof: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Whose proof was accepted, and the record that it is of."""
+
+    proof: Proof
+    record: Record
+
+    @property
+    def account_id(self) -> str:
+        """Whose account it is."""
+        return self.proof.account_id
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of what is done: the credential that the proof is of, and no other."""
+        return Scope(self.proof.generation, Reason.PROOF_INVALID, completes=True, after=self.proof.factors)
+
+
+Needs: TypeAlias = Callable[[Plan, Proof], bool]
+"""Whether a proof is enough for something."""
+
+
+def any_login(plan: Plan, proof: Proof) -> bool:
+    """Admit everybody who has logged in."""
+    del plan, proof
+    return True
+
+
+def by_phone(plan: Plan, proof: Proof) -> bool:
+    """Admit who has logged in with a code of the phone: to them its secret is no news."""
+    del plan
+    return Totp.name in proof.factors
+
+
+def by_two(plan: Plan, proof: Proof) -> bool:
+    """Admit who has logged in with a second factor, a recovery code too; a mailed code is none."""
+    return any(factor.multi for factor in plan.seconds() if factor.name in proof.factors)
+
+
+def by_two_kept(plan: Plan, proof: Proof) -> bool:
+    """Admit who has logged in with a second factor that lasts: one stolen code must not make ten."""
+    lasting = [factor for factor in plan.seconds() if not isinstance(factor, RecoveryCode)]
+    return any(factor.multi for factor in lasting if factor.name in proof.factors)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Self-service for the accounts of one flow."""
+
+    accounts: Accounts
+    login: Login
+    totp: Totp
+    allowed: AnswersFlag
+    max_age: float
+
+    async def provisioning(self, proof: str, app: App) -> Enrollment | Denied:
+        by = await self._admitted(proof, app, by_phone)
+        return by if isinstance(by, Denied) else await self.accounts.provision(by.account_id, by.record)
+
+    async def begin_replacement(self, proof: str, app: App) -> Enrollment | Denied:
+        by = await self._admitted(proof, app, by_two)
+        return by if isinstance(by, Denied) else await self._begun(by, app)
+
+    async def enroll(self, proof: str, app: App) -> Enrollment | Denied:
+        by = await self._admitted(proof, app, any_login, enrolled=False)
+        if isinstance(by, Denied):
+            return by
+        # A bool says what the login does by itself; a callable, whom the app lets enroll at all.
+        enroll = self.totp.enroll
+        if not isinstance(enroll, bool) and not await app.flag("enroll", enroll, by.account_id):
+            return Denied(Reason.NOT_ADMITTED)
+        return await self._begun(by, app)
+
+    async def confirm(self, proof: str, code: str, app: App) -> Accepted | Rejected | Denied:
+        by = await self._admitted(proof, app, any_login, enrolled=False)
+        return by if isinstance(by, Denied) else await self._confirmed(by, code)
+
+    async def confirm_replacement(self, proof: str, code: str, app: App) -> Accepted | Rejected | Denied:
+        by = await self._admitted(proof, app, by_two)
+        return by if isinstance(by, Denied) else await self._confirmed(by, code)
+
+    async def cancel_replacement(self, proof: str, app: App) -> Denied | None:
+        by = await self._admitted(proof, app, by_two)
+        if isinstance(by, Denied):
+            return by
+        return _ended((await self.accounts.cancellation(by.account_id, by.scope)).outcome)
+
+    async def new_recovery_codes(self, proof: str, app: App) -> tuple[str, ...] | Denied:
+        by = await self._admitted(proof, app, by_two_kept)
+        if isinstance(by, Denied):
+            return by
+        codes = await self.accounts.issue_recovery_codes(by.account_id, by.proof.generation)
+        return codes or Denied(Reason.PROOF_INVALID)
+
+    async def switch_off(self, proof: str, app: App) -> Denied | None:
+        by = await self._admitted(proof, app, by_two)
+        if isinstance(by, Denied):
+            return by
+        return _ended((await self.accounts.revocation(by.account_id, by.scope)).outcome)
+
+    async def _admitted(
+        self, proof: str, app: App, needs: Needs, *, enrolled: bool = True
+    ) -> Admitted | Denied:
+        now = time_by(self.login.clock)
+        read = self.login.finish.proofs.read(proof, now, self.max_age)
+        if isinstance(read, Reason):
+            return Denied(read)
+        record = await self.accounts.read(read.account_id)
+        if record.generation != read.generation or not needs(self.login.plan, read):
+            return Denied(Reason.PROOF_INVALID)
+        if not await app.flag("allowed", self.allowed, read.account_id):
+            return Denied(Reason.NOT_ADMITTED)
+        if enrolled and record.active is None:
+            return Denied(Reason.NOT_ENROLLED)
+        if not enrolled and record.active is not None:
+            return Denied(Reason.NOT_OFFERED)
+        return Admitted(read, record)
+
+    async def _begun(self, by: Admitted, app: App) -> Enrollment | Denied:
+        label = await app.label(self.totp.label_of, by.account_id)
+        shown = await self.accounts.enrollment(by.account_id, label, by.proof.owner, by.scope)
+        return Denied(shown.reason) if isinstance(shown, Rejected) else shown
+
+    async def _confirmed(self, by: Admitted, code: str) -> Accepted | Rejected | Denied:
+        change = await self.accounts.confirmation(by.account_id, code, by.proof.owner, by.scope)
+        outcome = change.outcome
+        if isinstance(outcome, Rejected):
+            return Denied(outcome.reason) if outcome.reason is Reason.PROOF_INVALID else outcome
+        factors = tuple(dict.fromkeys((*by.proof.factors, Totp.name)))
+        proof = Proof(
+            account_id=by.account_id,
+            factors=factors,
+            at=by.proof.at,
+            generation=change.after.generation,
+            login=by.proof.login,
+        )
+        return Confirmed(outcome.step, outcome.drift, self.login.finish.proofs.write(proof))
+
+
+def desk_of(accounts: Accounts, login: Login, allowed: AnswersFlag | None, max_age: float) -> Desk:
+    """Put a desk together; :class:`FlowError` if the flow is not the authenticator's, or enrolls nobody."""
+    totp = login.plan.totp()
+    if totp is None or login.plan.accounts is not accounts:
+        raise FlowError("self-service is for a flow with Totp, by the same authenticator")
+    return Desk(accounts, login, totp, _everybody if allowed is None else allowed, max_age)
+
+
+def _everybody(account_id: str) -> bool:
+    del account_id
+    return True
+
+
+def _ended(outcome: Rejected | None) -> Denied | None:
+    return None if outcome is None else Denied(outcome.reason)

@@ -1,0 +1,133 @@
+"""The steps of a login, checked when it is put together. Knows nothing of who logs in."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from totpkit._account_id import checked_account_id
+from totpkit._accounts import Accounts
+from totpkit._authenticator import service_of
+from totpkit._colour import refuse_async
+from totpkit.errors import FirstFactorError, FlowError, InvalidParameterError
+from totpkit.flow._factors import AnyAuthenticator, FirstFactor, SecondFactor, Totp
+
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
+
+METHODS = frozenset(
+    [
+        *["face", "fpt", "geo", "hwk", "iris", "kba", "mca", "otp", "pin", "pop", "pwd", "rba"],
+        *["retina", "sc", "sms", "swk", "tel", "user", "vbm", "wia"],
+    ]
+)
+"""What a factor may call its method: the values of RFC 8176, section 2, but for ``mfa``, which no
+factor is by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A first step and those that follow, each with the factors of which one is enough."""
+
+    name: str
+    first: tuple[FirstFactor, ...]
+    then: tuple[tuple[SecondFactor, ...], ...]
+    accounts: Accounts | None
+
+    @property
+    def shape(self) -> str:
+        """The steps by the names of their factors; a ticket of another shape is worthless."""
+        steps: list[Iterable[FirstFactor | SecondFactor]] = [self.first, *self.then]
+        return ";".join("|".join(factor.name for factor in step) for step in steps)
+
+    def step(self, number: int) -> tuple[SecondFactor, ...]:
+        """Return the alternatives of a step, counted from 1 after the first."""
+        return self.then[number - 1]
+
+    def completes(self, number: int) -> bool:
+        """Return whether a step is the last."""
+        return number == len(self.then)
+
+    def seconds(self) -> list[SecondFactor]:
+        """Return the factors of all later steps."""
+        return [factor for step in self.then for factor in step]
+
+    def totp(self) -> Totp | None:
+        """Return the factor that enrolls, if the flow has it."""
+        return next((factor for factor in self.seconds() if isinstance(factor, Totp)), None)
+
+    def methods(self, passed: Iterable[str]) -> tuple[str, ...]:
+        """Return what RFC 8176 calls a login by these factors."""
+        names = set(passed)
+        first = [factor for factor in self.first if factor.name in names]
+        then = [factor for factor in self.seconds() if factor.name in names]
+        methods = [method for factor in first for method in factor.methods]
+        methods += [method for factor in then for method in factor.methods]
+        several = ["mfa"] if first and any(factor.multi for factor in then) else []
+        return tuple(dict.fromkeys(methods + several))
+
+
+def plan_of(name: object, first: object, then: Iterable[object], face: type[AnyAuthenticator]) -> Plan:
+    """Put a flow together for the face whose authenticator is *face*.
+
+    Raises :class:`FirstFactorError` if a second factor would come first, and
+    :class:`FlowError` or :class:`InvalidParameterError` for what else does not fit.
+    """
+    if not isinstance(first, FirstFactor):
+        raise FirstFactorError(
+            f"a login must begin with a first factor, such as Password or Federated, not with "
+            f"{type(first).__name__}: nobody may come in by a second factor alone"
+        )
+    steps = [_second(step).alternatives for step in then]
+    auth = _one_authenticator([factor for step in steps for factor in step], face)
+    accounts = None if auth is None else service_of(auth)
+    if steps and accounts is None:
+        raise FlowError("the failures of second factors are counted in an authenticator: give the factor one")
+    plan = Plan(_checked_name(name), first.alternatives, tuple(steps), accounts)
+    _check_factors([*plan.first, *(factor for step in steps for factor in step)])
+    return plan
+
+
+def refuse_async_factors(plan: Plan) -> None:
+    """Raise :class:`FlowError` if a factor calls the app by a coroutine function: the sync face can't."""
+    for first in plan.first:
+        refuse_async(*first.calls())
+    for factor in plan.seconds():
+        refuse_async(*factor.calls())
+
+
+def _second(step: object) -> SecondFactor:
+    if isinstance(step, SecondFactor):
+        return step
+    raise FlowError(f"after the first step come second factors, such as Totp, not {type(step).__name__}")
+
+
+def _one_authenticator(
+    factors: Iterable[SecondFactor], face: type[AnyAuthenticator]
+) -> AnyAuthenticator | None:
+    found = {id(factor.auth): factor.auth for factor in factors if factor.auth is not None}
+    if len(found) > 1:
+        raise FlowError("a flow has one authenticator: two would count failures apart")
+    auth = next(iter(found.values()), None)
+    if auth is not None and not isinstance(auth, face):
+        raise FlowError(f"this flow takes an {face.__name__}, not an {type(auth).__name__}")
+    return auth
+
+
+def _checked_name(name: object) -> str:
+    try:
+        return checked_account_id(name)
+    except InvalidParameterError as error:
+        problem = error.problem
+    raise InvalidParameterError("name", problem)
+
+
+def _check_factors(factors: Iterable[FirstFactor | SecondFactor]) -> None:
+    known: set[str] = set()
+    for factor in factors:
+        kind = type(factor).__name__
+        if not isinstance(factor.name, str) or not _NAME.fullmatch(factor.name):
+            raise FlowError(f"{kind} needs a name of ASCII letters, digits and :._-")
+        if factor.name in known:
+            raise FlowError(f"a flow holds the factor {factor.name} twice")
+        if not METHODS.issuperset(factor.methods):
+            raise FlowError(f"the methods of {kind} must be values of RFC 8176, section 2, and not mfa")
+        known.add(factor.name)

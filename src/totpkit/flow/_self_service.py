@@ -1,0 +1,163 @@
+"""The two faces of one desk: self-service to call, and to await. They hold no logic."""
+
+from totpkit._authenticator import AsyncAuthenticator, Authenticator, service_of
+from totpkit._bounds import within
+from totpkit._colour import Inline, Pending, Suspending, drive, refuse_async
+from totpkit._enrollment import Enrollment
+from totpkit._outcome import Accepted, Rejected
+from totpkit.errors import InvalidParameterError
+from totpkit.flow._callback import AnswersFlag, App
+from totpkit.flow._desk import Desk, desk_of
+from totpkit.flow._flows import AsyncAuthFlow, AuthFlow, login_of
+from totpkit.flow._proof import LIFETIME
+from totpkit.flow._results import Denied
+
+
+class SelfService:
+    """My account: what its owner may do to a second factor, by the proof of a full login.
+
+    A *proof* is that of :class:`Authenticated`, of *flow*, and no older than *max_age*
+    seconds (300; ASVS 5.0, 7.5.1): if it is, begin a step-up for a new one. Confirming,
+    replacing, switching off and new recovery codes end the proofs from before.
+    ``allowed(account_id)`` admits the accounts that may; without it all may. It may take
+    ``context=``.
+
+    Every method answers :class:`Denied` instead: PROOF_INVALID for a proof that is not of
+    this flow, of the credential as it is now, or not by factors that are enough;
+    PROOF_EXPIRED for one too old; NOT_ADMITTED; NOT_ENROLLED for an account without a phone.
+    """
+
+    def __init__(
+        self,
+        auth: Authenticator,
+        flow: AuthFlow,
+        *,
+        allowed: AnswersFlag | None = None,
+        max_age: float = 300.0,
+    ) -> None:
+        _check(auth, Authenticator, flow, AuthFlow, allowed)
+        refuse_async(allowed)
+        self._colour = Inline()
+        self._desk = _desk(auth, flow, allowed, max_age)
+
+    def provisioning(self, proof: str, *, context: object = None) -> Enrollment | Denied:
+        """Return the secret in use as it was first shown, byte for byte.
+
+        Only for a login by a code of the phone: to nobody else is it no news.
+        """
+        return drive(self._desk.provisioning(proof, App(self._colour, context)))
+
+    def begin_replacement(self, proof: str, *, context: object = None) -> Enrollment | Denied:
+        """Return a new secret for a new phone; the old one works until its first code confirms it.
+
+        A login by a recovery code is enough, as the phone may be lost; a mailed code is not.
+        """
+        return drive(self._desk.begin_replacement(proof, App(self._colour, context)))
+
+    def confirm_replacement(
+        self, proof: str, code: str, *, context: object = None
+    ) -> Accepted | Rejected | Denied:
+        """Take the new phone into use if *code* is its code; the old one ends.
+
+        What is accepted is a :class:`Confirmed`, with a proof in place of *proof*, of the
+        same age.
+        """
+        return drive(self._desk.confirm_replacement(proof, code, App(self._colour, context)))
+
+    def cancel_replacement(self, proof: str, *, context: object = None) -> Denied | None:
+        """Drop the new secret; the old phone goes on working."""
+        return drive(self._desk.cancel_replacement(proof, App(self._colour, context)))
+
+    def enroll(self, proof: str, *, context: object = None) -> Enrollment | Denied:
+        """Return a secret for the first phone of an account that logged in without one.
+
+        NOT_OFFERED for an account that has one; NOT_ADMITTED where ``enroll`` of
+        :class:`Totp` is a callable that refuses the account.
+        """
+        return drive(self._desk.enroll(proof, App(self._colour, context)))
+
+    def confirm(self, proof: str, code: str, *, context: object = None) -> Accepted | Rejected | Denied:
+        """Take the first phone into use if *code* is its code; a :class:`Confirmed` as for a replacement."""
+        return drive(self._desk.confirm(proof, code, App(self._colour, context)))
+
+    def new_recovery_codes(self, proof: str, *, context: object = None) -> tuple[str, ...] | Denied:
+        """Return new recovery codes, to be shown once; older ones end.
+
+        A login by a recovery code is not enough: a single stolen one would make ten.
+        """
+        return drive(self._desk.new_recovery_codes(proof, App(self._colour, context)))
+
+    def switch_off(self, proof: str, *, context: object = None) -> Denied | None:
+        """Drop the phone and the recovery codes; the next login enrolls again where that is required."""
+        return drive(self._desk.switch_off(proof, App(self._colour, context)))
+
+
+class AsyncSelfService:
+    """:class:`SelfService`, awaited, of an async flow; ``allowed`` may be of either kind."""
+
+    def __init__(
+        self,
+        auth: AsyncAuthenticator,
+        flow: AsyncAuthFlow,
+        *,
+        allowed: AnswersFlag | None = None,
+        max_age: float = 300.0,
+    ) -> None:
+        _check(auth, AsyncAuthenticator, flow, AsyncAuthFlow, allowed)
+        self._colour = Suspending()
+        self._desk = _desk(auth, flow, allowed, max_age)
+
+    def provisioning(self, proof: str, *, context: object = None) -> Pending[Enrollment | Denied]:
+        """See :meth:`SelfService.provisioning`."""
+        return Pending(self._desk.provisioning(proof, App(self._colour, context)))
+
+    def begin_replacement(self, proof: str, *, context: object = None) -> Pending[Enrollment | Denied]:
+        """See :meth:`SelfService.begin_replacement`."""
+        return Pending(self._desk.begin_replacement(proof, App(self._colour, context)))
+
+    def confirm_replacement(
+        self, proof: str, code: str, *, context: object = None
+    ) -> Pending[Accepted | Rejected | Denied]:
+        """See :meth:`SelfService.confirm_replacement`."""
+        return Pending(self._desk.confirm_replacement(proof, code, App(self._colour, context)))
+
+    def cancel_replacement(self, proof: str, *, context: object = None) -> Pending[Denied | None]:
+        """See :meth:`SelfService.cancel_replacement`."""
+        return Pending(self._desk.cancel_replacement(proof, App(self._colour, context)))
+
+    def enroll(self, proof: str, *, context: object = None) -> Pending[Enrollment | Denied]:
+        """See :meth:`SelfService.enroll`."""
+        return Pending(self._desk.enroll(proof, App(self._colour, context)))
+
+    def confirm(
+        self, proof: str, code: str, *, context: object = None
+    ) -> Pending[Accepted | Rejected | Denied]:
+        """See :meth:`SelfService.confirm`."""
+        return Pending(self._desk.confirm(proof, code, App(self._colour, context)))
+
+    def new_recovery_codes(self, proof: str, *, context: object = None) -> Pending[tuple[str, ...] | Denied]:
+        """See :meth:`SelfService.new_recovery_codes`."""
+        return Pending(self._desk.new_recovery_codes(proof, App(self._colour, context)))
+
+    def switch_off(self, proof: str, *, context: object = None) -> Pending[Denied | None]:
+        """See :meth:`SelfService.switch_off`."""
+        return Pending(self._desk.switch_off(proof, App(self._colour, context)))
+
+
+def _check(auth: object, face: type, flow: object, flow_face: type, allowed: object) -> None:
+    if not isinstance(auth, face):
+        raise InvalidParameterError("auth", f"must be an {face.__name__}, not {type(auth).__name__}")
+    if not isinstance(flow, flow_face):
+        raise InvalidParameterError("flow", f"must be an {flow_face.__name__}, not {type(flow).__name__}")
+    if allowed is not None and not callable(allowed):
+        raise InvalidParameterError("allowed", f"must be callable or None, not {type(allowed).__name__}")
+
+
+def _desk(
+    auth: Authenticator | AsyncAuthenticator,
+    flow: AuthFlow | AsyncAuthFlow,
+    allowed: AnswersFlag | None,
+    max_age: float,
+) -> Desk:
+    age = within("max_age", max_age, 1.0, LIFETIME)
+    return desk_of(service_of(auth), login_of(flow), allowed, age)
