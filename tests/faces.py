@@ -36,17 +36,17 @@ Answer = Accepted | Rejected
 
 
 class Blocking:
-    """An async authenticator behind blocking calls, each in an event loop of its own."""
+    """Something async behind blocking calls, each in an event loop of its own."""
 
-    def __init__(self, auth: AsyncAuthenticator) -> None:
+    def __init__(self, auth: Any) -> None:
         self.auth = auth
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self.auth, name)
 
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **named: Any) -> Any:
             async def run() -> Any:
-                return await method(*args)
+                return await method(*args, **named)
 
             return asyncio.run(run())
 

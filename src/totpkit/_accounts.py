@@ -93,7 +93,7 @@ class Accounts:
 
     async def status(self, account_id: str) -> Status:
         record = await self.read(account_id)
-        terms = Terms(self.ledger.policy, self.ledger.now(), self._sealing(account_id).in_use)
+        terms = self._terms(account_id)
         refused, pending, active = refusal(record, terms), record.pending, record.active
         return Status(
             enrolled=active is not None,
@@ -194,6 +194,9 @@ class Accounts:
     def _sealing(self, account_id: str) -> Sealing:
         return Sealing(self.ledger.cipher, checked_account_id(account_id))
 
+    def _terms(self, account_id: str) -> Terms:
+        return Terms(self.ledger.policy, self.ledger.now(), self._sealing(account_id).in_use)
+
     def _begun(self, account_id: str, label: str, binding: str) -> Rule[Pending]:
         sealing, owner = self._sealing(account_id), owner_of(binding)
         make = partial(sealing.new, label, self.issuer, self.ledger.policy)
@@ -231,8 +234,8 @@ class Accounts:
         await self.herald.tell(events.ProvisioningShown(account_id=account_id, at=self.ledger.now()))
         return shown
 
-    def refused(self, record: Record) -> Rejected | None:
-        return refusal(record, Terms(self.ledger.policy, self.ledger.now(), self._sealing("?").in_use))
+    def refused(self, account_id: str, record: Record) -> Rejected | None:
+        return refusal(record, self._terms(account_id))
 
     def waiting(self, account_id: str, record: Record, binding: str) -> Enrollment | None:
         pending = live_pending(record, owner_of(binding), self.ledger.now())

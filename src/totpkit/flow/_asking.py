@@ -25,6 +25,7 @@ class Asking:
     accounts: Accounts
 
     async def not_offered(self, visit: Visit) -> Challenge | Denied:
+        """Show a step again, after an answer that it does not offer."""
         after(visit.at.stage, Event.NOT_OFFERED)
         return await self.shown(visit, Reason.NOT_OFFERED)
 
@@ -32,14 +33,12 @@ class Asking:
         self,
         visit: Visit,
         event: Event,
-        problem: Reason | None,
-        record: Record | None = None,
+        record: Record,
+        problem: Reason | None = None,
         retry_after: float | None = None,
     ) -> Challenge | Denied:
-        """Stay at a step, by an event that leaves it."""
+        """Show a step again, after an event that changed nothing but the record."""
         after(visit.at.stage, event)
-        if record is None:
-            return await self.shown(visit, problem)
         return await self._ask(visit, record, problem, retry_after)
 
     async def shown(self, visit: Visit, problem: Reason | None = None) -> Challenge | Denied:
@@ -54,7 +53,7 @@ class Asking:
         self, visit: Visit, record: Record, problem: Reason | None = None
     ) -> Challenge | Denied:
         """Show a step, with the wait that the account stands under."""
-        refused = self.accounts.refused(record)
+        refused = self.accounts.refused(visit.at.account_id, record)
         if refused is None:
             return await self._ask(visit, record, problem)
         if refused.reason is Reason.DISABLED:

@@ -18,7 +18,7 @@ from totpkit.flow._login import Login
 from totpkit.flow._plan import Plan, plan_of, refuse_async_factors
 from totpkit.flow._proof import Proofs
 from totpkit.flow._results import Authenticated, Challenge, Denied
-from totpkit.flow._signing import Signing, framed
+from totpkit.flow._signing import Signature, Signing
 from totpkit.flow._ticket import Tickets
 from totpkit.flow._visit import Doors
 
@@ -136,9 +136,9 @@ def login_of(flow: AuthFlow | AsyncAuthFlow) -> Login:
 
 def _login(plan: Plan, keys: Sequence[bytes], clock: Clock) -> Login:
     signing = Signing(keys)
-    scope = framed(plan.name.encode("utf-8"), plan.shape.encode("ascii"))
-    doors = Doors(Tickets(signing, scope))
-    finish = Finish(plan, Proofs(signing, scope))
+    flow = (plan.name.encode("utf-8"), plan.shape.encode("ascii"))
+    doors = Doors(Tickets(Signature(signing.keys_for(b"ticket", *flow))))
+    finish = Finish(plan, Proofs(Signature(signing.keys_for(b"proof", *flow))))
     later = None
     if plan.accounts is not None:
         asking = Asking(plan, doors, plan.accounts)

@@ -1,6 +1,6 @@
 """The steps after the first: what an answer is worth, and what comes next. Knows no store, no face."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -45,7 +45,7 @@ class Later:
     async def arrive(self, visit: Visit, passed: Position) -> Result:
         """Go on from the first step, for the account as it stands now."""
         record = await self.checks.accounts.read(passed.account_id)
-        return await self.onward(visit, replace(passed, generation=record.generation), record)
+        return await self.onward(visit, passed._replace(generation=record.generation), record)
 
     async def step_up(self, visit: Visit) -> Challenge | Denied:
         """Begin at the second step, unless the credential has changed since the proof."""
@@ -81,26 +81,27 @@ class Later:
         record = await self.checks.accounts.read(at.account_id)
         if record.generation != at.generation:
             return denied(at.stage, Reason.TICKET_INVALID)
-        return await self.onward(visit, replace(at, skipped=(*at.skipped, factor.name)), record)
+        if self.checks.accounts.refused(at.account_id, record) is not None:
+            return await self.asking.standing(visit, record)
+        return await self.onward(visit, at._replace(skipped=(*at.skipped, factor.name)), record)
 
     async def _send(self, visit: Visit, factor: EmailedCode) -> Result:
         at = visit.at
         change = await self.checks.send(factor, at.account_id, at.owner, self._scope(at), visit.app)
         if change.outcome is not None:
             return await self._refused(visit, change, change.outcome)
-        return await self.asking.again(visit, Event.SENT, None, change.after)
+        return await self.asking.again(visit, Event.SENT, change.after)
 
     async def _checked(
         self, visit: Visit, factor: SecondFactor, answer: Answer
     ) -> Change[Accepted | Rejected]:
         at, scope = visit.at, self._scope(visit.at)
-        match factor, answer:
-            case Totp(), CodeAnswer(code):
-                return await self.checks.accounts.verification(at.account_id, code, scope)
-            case RecoveryCode(), RecoveryAnswer(code):
-                return await self.checks.accounts.redemption(at.account_id, code, scope)
-            case EmailedCode(), EmailAnswer(code):
-                return await self.checks.check_mailed(factor, at.account_id, code, at.owner, scope)
+        if isinstance(answer, CodeAnswer):
+            return await self.checks.accounts.verification(at.account_id, answer.code, scope)
+        if isinstance(answer, RecoveryAnswer):
+            return await self.checks.accounts.redemption(at.account_id, answer.code, scope)
+        if isinstance(answer, EmailAnswer) and isinstance(factor, EmailedCode):
+            return await self.checks.check_mailed(factor, at.account_id, answer.code, at.owner, scope)
         check = partial(visit.app.flag, "check", factor.check, at.account_id, answer)
         return await self.checks.check_custom(factor.name, at.account_id, check, scope)
 
@@ -109,23 +110,17 @@ class Later:
     ) -> Result:
         if isinstance(change.outcome, Rejected):
             return await self._refused(visit, change, change.outcome)
-        at = visit.at
-        passed = replace(
-            at,
-            passed=(*at.passed, factor.name),
-            generation=change.after.generation,
-            enrolled=at.enrolled or at.stage is Stage.ENROLLING,
-        )
+        passed = visit.at.past(factor.name, change.after.generation)
         return await self.onward(visit, passed, change.after, change.before.failures)
 
     async def _refused(self, visit: Visit, change: Change[T], refused: Rejected) -> Result:
         reason, stage, record = refused.reason, visit.at.stage, change.after
         if reason in _ENDS or (reason is Reason.EXPIRED and stage is Stage.ENROLLING):
             return denied(stage, reason)
-        wait = self.checks.accounts.refused(record)
+        wait = self.checks.accounts.refused(visit.at.account_id, record)
         retry_after = refused.retry_after or (None if wait is None else wait.retry_after)
         event = Event.WAIT if reason is Reason.THROTTLED else Event.WRONG
-        return await self.asking.again(visit, event, reason, record, retry_after)
+        return await self.asking.again(visit, event, record, reason, retry_after)
 
     async def onward(
         self, visit: Visit, passed: Position, record: Record, failures: int | None = None
@@ -133,8 +128,8 @@ class Later:
         """Go on from a step that is passed: to the next one that asks for something."""
         if passed.step == len(self.plan.then):
             return self.finish.authenticated(visit, passed, record.failures if failures is None else failures)
-        at = replace(passed, step=passed.step + 1)
-        refused = self.checks.accounts.refused(record)
+        at = passed._replace(step=passed.step + 1)
+        refused = self.checks.accounts.refused(passed.account_id, record)
         if refused is not None and refused.reason is Reason.DISABLED:
             return denied(passed.stage, Reason.DISABLED)
         totp = totp_in(self.plan.step(at.step))
@@ -142,8 +137,8 @@ class Later:
         if event is Event.END:
             return denied(passed.stage, Reason.NOT_ENROLLED)
         if event is Event.COMPLETE:
-            return await self.onward(visit, replace(at, skipped=(*at.skipped, Totp.name)), record, failures)
-        arrived = replace(visit, at=replace(at, stage=after(passed.stage, event)), ticket=None)
+            return await self.onward(visit, at._replace(skipped=(*at.skipped, Totp.name)), record, failures)
+        arrived = visit._replace(at=at._replace(stage=after(passed.stage, event)), ticket=None)
         if totp is not None and event is Event.ENROLL:
             return await self._enroll(arrived, totp)
         return await self.asking.standing(arrived, record)

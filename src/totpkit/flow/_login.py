@@ -26,6 +26,8 @@ from totpkit.flow._ticket import FIRST_LIFETIME, LIFETIME, Position
 from totpkit.flow._transitions import ANSWERS, Event, Stage, after
 from totpkit.flow._visit import Doors, Visit, denied
 
+_ANSWERS: tuple[type, ...] = get_args(Answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -69,7 +71,7 @@ class Login:
         return await self.later.asking.shown(visit)
 
     async def submit(self, ticket: str, answer: Answer, binding: str, app: App) -> Result:
-        if not isinstance(answer, get_args(Answer)):
+        if not isinstance(answer, _ANSWERS):
             raise InvalidParameterError("answer", f"must be an answer, not {type(answer).__name__}")
         visit = self._visit(ticket, binding, app)
         if isinstance(visit, Denied):

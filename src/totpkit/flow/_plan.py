@@ -1,7 +1,7 @@
 """The steps of a login, checked when it is put together. Knows nothing of who logs in."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from totpkit._account_id import checked_account_id
@@ -54,15 +54,16 @@ class Plan:
         """Return the factor that enrolls, if the flow has it."""
         return next((factor for factor in self.seconds() if isinstance(factor, Totp)), None)
 
-    def methods(self, passed: Iterable[str]) -> tuple[str, ...]:
+    def methods(self, passed: Collection[str]) -> tuple[str, ...]:
         """Return what RFC 8176 calls a login by these factors."""
-        names = set(passed)
-        first = [factor for factor in self.first if factor.name in names]
-        then = [factor for factor in self.seconds() if factor.name in names]
-        methods = [method for factor in first for method in factor.methods]
-        methods += [method for factor in then for method in factor.methods]
-        several = ["mfa"] if first and any(factor.multi for factor in then) else []
-        return tuple(dict.fromkeys(methods + several))
+        methods = [method for factor in self.first if factor.name in passed for method in factor.methods]
+        several = False
+        for step in self.then:
+            for factor in step:
+                if factor.name in passed:
+                    methods += factor.methods
+                    several |= factor.multi
+        return tuple(dict.fromkeys([*methods, "mfa"] if several else methods))
 
 
 def plan_of(name: object, first: object, then: Iterable[object], face: type[AnyAuthenticator]) -> Plan:

@@ -1,17 +1,21 @@
 """What a finished login leaves in the session's hands. Knows nothing of factors or accounts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from totpkit._outcome import Reason
-from totpkit.flow._signing import Signing
+from totpkit.flow._signing import Signature
 
 LIFETIME = 30 * 86_400.0
 """Seconds that a proof can begin a step-up: as long as any session should last (NIST SP 800-63B-4,
 section 2.1.3: at AAL1 reauthentication at least every 30 days)."""
 
+LEEWAY = 60.0
+"""Seconds by which the clocks of an app's machines may differ."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+
+class Proof(NamedTuple):
     """Who logged in, when, by what, and with which generation of the credential."""
 
     account_id: str
@@ -26,26 +30,27 @@ class Proof:
         return f"self-service {self.login}"
 
 
+Written: TypeAlias = tuple[str, Sequence[str], float, int, str]
+"""A proof as it stands in signed text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """Writes and reads the proofs of one flow, by its name and shape."""
+    """Writes and reads the proofs of one flow."""
 
-    signing: Signing
-    scope: bytes
+    signature: Signature[Written]
 
     def write(self, proof: Proof) -> str:
         """Return the proof as signed text."""
-        payload = [proof.account_id, list(proof.factors), proof.at, proof.generation, proof.login]
-        return self.signing.sign(payload, b"proof", self.scope)
+        return self.signature.sign(proof)
 
     def read(self, text: object, now: float, lifetime: float) -> Proof | Reason:
         """Return the proof if it is no older than *lifetime*, or why there is none."""
-        match self.signing.read(text, b"proof", self.scope):
-            case [str(account_id), list(factors), float(at), int(generation), str(login)]:
-                proof = Proof(
-                    account_id=account_id, factors=tuple(factors), at=at, generation=generation, login=login
-                )
-            case _:
-                return Reason.PROOF_INVALID
-        # One of the future is of a clock that was set back since: as old as can be.
-        return proof if 0 <= now - at <= lifetime else Reason.PROOF_EXPIRED
+        written = self.signature.read(text)
+        if written is None:
+            return Reason.PROOF_INVALID
+        account_id, factors, at, generation, login = written
+        # One of the far future is of a clock that was set back since: as old as can be.
+        if not -LEEWAY <= now - at <= lifetime:
+            return Reason.PROOF_EXPIRED
+        return Proof(account_id, tuple(factors), at, generation, login)

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
@@ -14,14 +15,42 @@ LEAST_KEY_BYTES = 32
 LONGEST = 4096
 """Characters of a signed text that is looked at; ours have a few hundred."""
 
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+T = TypeVar("T")
+
+_decode = json.JSONDecoder().decode
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
+class Signature(Generic[T]):
+    """Signs values of one shape for one purpose, with the first key; any of them verifies.
+
+    What verifies was written here, so its shape is not looked at again. Shows no key.
+    """
+
+    __slots__ = ("_signer",)
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        # itsdangerous signs with the last of its keys. These are derived already, once and for all.
+        self._signer = Signer(keys[::-1], salt=b"", key_derivation="none", digest_method=hashlib.sha256)
+
+    def sign(self, value: T) -> str:
+        """Return *value* as signed text of letters, digits, ``-``, ``_`` and ``.``; it can be read."""
+        return self._signer.sign(base64_encode(_encode(value))).decode("ascii")
+
+    def read(self, text: object) -> T | None:
+        """Return what was signed, or ``None`` for any other text."""
+        if not isinstance(text, str) or not text.isascii() or len(text) > LONGEST:
+            return None
+        try:
+            signed = self._signer.unsign(text)
+        except BadSignature:
+            return None
+        value: T = _decode(base64_decode(signed).decode("ascii"))
+        return value
 
 
 class Signing:
-    """Signs with the first key; any of them verifies. Shows none of them.
-
-    What is signed for one *scope* does not verify for another.
-    """
+    """The app's keys, from which each purpose has its own. Shows none of them."""
 
     __slots__ = ("_keys",)
 
@@ -34,29 +63,14 @@ class Signing:
             raise InvalidParameterError("keys", f"must be bytes of {LEAST_KEY_BYTES} or more: os.urandom(32)")
         self._keys = tuple(keys)
 
-    def sign(self, payload: list[object], *scope: bytes) -> str:
-        """Return *payload* as signed text of letters, digits, ``-``, ``_`` and ``.``; it can be read."""
-        return self._signer(scope).sign(base64_encode(_encode(payload))).decode("ascii")
-
-    def read(self, text: object, *scope: bytes) -> list[object] | None:
-        """Return what was signed for this scope, or ``None`` for any other text."""
-        if not isinstance(text, str) or not text.isascii() or len(text) > LONGEST:
-            return None
-        try:
-            payload: object = json.loads(base64_decode(self._signer(scope).unsign(text)))
-        except BadSignature:
-            return None
-        return payload if isinstance(payload, list) else None
+    def keys_for(self, *scope: bytes) -> list[bytes]:
+        """Return keys for one purpose; what was signed for another does not verify."""
+        return self.digests(b"signature", *scope)
 
     def digests(self, *parts: bytes) -> list[bytes]:
         """Return keyed hashes of *parts*, one of each key; the first is the one to keep."""
-        message = hashlib.sha256(framed(*parts)).digest()
-        return [hmac.digest(key, b"totpkit.digest" + message, "sha256") for key in self._keys]
-
-    def _signer(self, scope: tuple[bytes, ...]) -> Signer:
-        # itsdangerous signs with the last of its keys.
-        keys = self._keys[::-1]
-        return Signer(keys, salt=framed(*scope), key_derivation="hmac", digest_method=hashlib.sha256)
+        message = b"totpkit" + framed(*parts)
+        return [hmac.digest(key, message, "sha256") for key in self._keys]
 
 
 def framed(*parts: bytes) -> bytes:

@@ -1,10 +1,12 @@
 """Where a login stands, as a ticket to carry. Knows nothing of factors or accounts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from totpkit._enrolling import owner_of
 from totpkit._outcome import Reason
-from totpkit.flow._signing import Signing
+from totpkit.flow._signing import Signature
 from totpkit.flow._transitions import Stage
 
 LIFETIME = 600.0
@@ -14,8 +16,7 @@ FIRST_LIFETIME = 86_400.0
 """Seconds before that: a login page may stay open for a day."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(NamedTuple):
     """How far one login has come; after the first factor, for one account and credential.
 
     ``login`` is random, and new each time that a first factor passes: a secret shown to
@@ -33,49 +34,48 @@ class Position:
     enrolled: bool = False
     stepping_up: bool = False
 
+    def past(self, factor: str, generation: int) -> "Position":
+        """Return the position after one more factor, of a credential that may be new since."""
+        stage, expires_at, step, account_id, _, login, passed, skipped, enrolled, stepping_up = self
+        enrolled = enrolled or stage is Stage.ENROLLING
+        whose = (account_id, generation, login, (*passed, factor), skipped)
+        return Position(stage, expires_at, step, *whose, enrolled, stepping_up)
+
     @property
     def owner(self) -> str:
         """The binding of what belongs to this login alone."""
         return f"login {self.login}"
 
 
+Written: TypeAlias = tuple[str, str, float, int, str, int, str, Sequence[str], Sequence[str], int]
+"""A position as it stands in a ticket, the hash of a binding before it and the flags at the end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """Writes and reads the tickets of one flow, by its name and shape."""
+    """Writes and reads the tickets of one flow."""
 
-    signing: Signing
-    scope: bytes
+    signature: Signature[Written]
 
     def write(self, at: Position, binding: str) -> str:
         """Return the ticket of a position, for one binding."""
-        flags = at.enrolled + 2 * at.stepping_up
-        passed: list[object] = [at.account_id, at.generation, at.login, at.passed, at.skipped, flags]
-        payload = [at.stage.value, at.expires_at, at.step, *(passed if at.step else [])]
-        return self.signing.sign(payload, b"ticket", self.scope, owner_of(binding))
+        stage, expires_at, step, account_id, generation, login, passed, skipped, enrolled, stepping_up = at
+        whose = (account_id, generation, login, passed, skipped, enrolled + 2 * stepping_up)
+        return self.signature.sign((_hashed(binding), stage.value, expires_at, step, *whose))
 
     def read(self, ticket: object, binding: str, now: float) -> Position | Reason:
         """Return the position, or why there is none."""
-        match self.signing.read(ticket, b"ticket", self.scope, owner_of(binding)):
-            case [str(stage), float(expires_at), int(step), *rest]:
-                position = _position(Stage(stage), expires_at, step, rest)
-            case _:
-                return Reason.TICKET_INVALID
-        return position if now < position.expires_at else Reason.TICKET_EXPIRED
+        bound_to = _hashed(binding)
+        written = self.signature.read(ticket)
+        if written is None or written[0] != bound_to:
+            return Reason.TICKET_INVALID
+        _, stage, expires_at, step, account_id, generation, login, passed, skipped, flags = written
+        if now >= expires_at:
+            return Reason.TICKET_EXPIRED
+        whose = (account_id, generation, login, tuple(passed), tuple(skipped))
+        return Position(Stage(stage), expires_at, step, *whose, bool(flags & 1), bool(flags & 2))
 
 
-def _position(stage: Stage, expires_at: float, step: int, rest: list[object]) -> Position:
-    match rest:
-        case [str(account_id), int(generation), str(login), list(passed), list(skipped), int(flags)]:
-            return Position(
-                stage=stage,
-                expires_at=expires_at,
-                step=step,
-                account_id=account_id,
-                generation=generation,
-                login=login,
-                passed=tuple(passed),
-                skipped=tuple(skipped),
-                enrolled=bool(flags & 1),
-                stepping_up=bool(flags & 2),
-            )
-    return Position(stage=stage, expires_at=expires_at)
+def _hashed(binding: str) -> str:
+    # Half of it is enough: nobody gains by two bindings of their own that collide.
+    return owner_of(binding)[:16].hex()

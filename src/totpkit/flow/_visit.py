@@ -1,6 +1,7 @@
 """One request of a login, and how it ends. Knows nothing of factors."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from totpkit._outcome import Reason
 from totpkit.flow._callback import App
@@ -10,8 +11,7 @@ from totpkit.flow._ticket import Position, Tickets
 from totpkit.flow._transitions import Event, Stage, after
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """Where a login stands, for whom it is answered, and when; ``ticket`` unless it has just moved."""
 
     at: Position

@@ -1,0 +1,269 @@
+"""One way to drive both faces of a flow, with an app around it and people before it."""
+
+import asyncio
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from totpkit import (
+    Answer,
+    AsyncAuthFlow,
+    AsyncSelfService,
+    Authenticated,
+    AuthFlow,
+    Challenge,
+    CodeAnswer,
+    CodePrompt,
+    Denied,
+    EmailedCode,
+    EmailPrompt,
+    EnrollmentPrompt,
+    Federated,
+    FederatedPrompt,
+    FirstFactor,
+    Mail,
+    Password,
+    PasswordAnswer,
+    PasswordPrompt,
+    Reason,
+    RecoveryCode,
+    RecoveryPrompt,
+    SecondFactor,
+    SelfService,
+    Totp,
+)
+from totpkit.testing import SoftPhone
+
+from tests.faces import LABEL, SYNC, WHO, App, Blocking, wrong
+
+KEYS = [b"k" * 32]
+BOB = "acct-2"
+START = 1_700_000_000.0
+ADDRESS = "alice@example.com"
+
+FIRST = (PasswordPrompt(), FederatedPrompt("google"))
+"""What the usual flow asks first,"""
+SECOND = (CodePrompt(6), RecoveryPrompt(), EmailPrompt("a***@example.com"))
+"""and of an account with a phone then."""
+
+Result = Challenge | Authenticated | Denied
+Steps = Callable[["Shop"], Sequence[SecondFactor]]
+
+
+def coloured(colour: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a callable of the app's for one colour: for the async one it suspends."""
+    if colour == SYNC:
+        return function
+
+    @functools.wraps(function)
+    async def later(*args: Any, **named: Any) -> Any:
+        await asyncio.sleep(0)
+        return function(*args, **named)
+
+    return later
+
+
+def usual(shop: "Shop") -> tuple[SecondFactor, ...]:
+    """Return one later step with all of the library's second factors."""
+    return (shop.totp() | shop.recovery() | shop.email(),)
+
+
+def phone_only(shop: "Shop") -> tuple[SecondFactor, ...]:
+    """Return one later step with the phone alone."""
+    return (shop.totp(),)
+
+
+def phone_then_mail(shop: "Shop") -> tuple[SecondFactor, ...]:
+    """Return two later steps: the phone, then a mailed code."""
+    return (shop.totp(), shop.email())
+
+
+def mail_then_phone(shop: "Shop") -> tuple[SecondFactor, ...]:
+    """Return two later steps: a mailed code, then the phone."""
+    return (shop.email(), shop.totp())
+
+
+class Shop(App):
+    """An app whose people log in by a flow of either colour; it keeps the mail that it sends."""
+
+    def __init__(
+        self,
+        colour: str = SYNC,
+        *,
+        first: Callable[["Shop"], FirstFactor] | None = None,
+        then: Steps = usual,
+        name: str = "shop",
+        keys: Sequence[bytes] = KEYS,
+        **parts: Any,
+    ) -> None:
+        super().__init__(colour, **parts)
+        self.mailbox: list[Mail] = []
+        self.passwords = {("alice", "pw"): WHO, ("bob", "pw of bob"): BOB}
+        self.addresses: dict[str, str | None] = {WHO: ADDRESS, BOB: "bob@example.com"}
+        self.first = self.either() if first is None else first(self)
+        self.flow: Any = self.built(self.first, *then(self), name=name, keys=keys)
+
+    @property
+    def own(self) -> Any:
+        """The authenticator itself, of whichever colour."""
+        return self.auth if self.colour == SYNC else self.auth.auth  # type: ignore[attr-defined]
+
+    def built(self, *steps: Any, name: Any = "shop", keys: Any = KEYS, clock: Any = None) -> Any:
+        """Return another flow of this app, its methods to be called."""
+        clock = self.clock if clock is None else clock
+        if self.colour == SYNC:
+            return AuthFlow(*steps, name=name, keys=keys, clock=clock)
+        return Blocking(AsyncAuthFlow(*steps, name=name, keys=keys, clock=clock))
+
+    def desk(self, flow: Any = None, **parts: Any) -> Any:
+        """Return self-service for the flow, its methods to be called."""
+        flow = self.flow if flow is None else flow
+        if self.colour == SYNC:
+            return SelfService(self.own, flow, **parts)
+        return Blocking(AsyncSelfService(self.own, flow.auth, **parts))
+
+    def again(self, **changes: Any) -> "Shop":
+        """Return another app on the same store, by the same clock: another process, or tomorrow's."""
+        same = {"store": self.store, "clock": self.clock, "policy": self.policy, "vault": self.vault}
+        return Shop(self.colour, **{**same, **changes})
+
+    # Factors
+
+    def either(self) -> FirstFactor:
+        """Return the usual first step."""
+        return self.password() | Federated("google")
+
+    def password(self) -> Password:
+        """Return the app's passwords as a factor."""
+        return Password(coloured(self.colour, self._check_password))
+
+    def totp(self, **flags: Any) -> Totp:
+        """Return the phone as a factor."""
+        flags = {
+            name: coloured(self.colour, flag) if callable(flag) else flag for name, flag in flags.items()
+        }
+        flags.setdefault("label_of", coloured(self.colour, self._label_of))
+        return Totp(self.own, **flags)
+
+    def recovery(self) -> RecoveryCode:
+        """Return recovery codes as a factor."""
+        return RecoveryCode(self.own)
+
+    def email(self, **terms: Any) -> EmailedCode:
+        """Return mailed codes as a factor, by the app's mailbox."""
+        terms.setdefault("mailer", coloured(self.colour, self.mailbox.append))
+        terms.setdefault("address_of", coloured(self.colour, self.addresses.get))
+        return EmailedCode(self.own, **terms)
+
+    def mailed_code(self, place: int = -1) -> str:
+        """Return the code in a letter."""
+        found = re.search(r"\b[0-9]{6,8}\b", self.mailbox[place].text)
+        assert found is not None
+        return found[0]
+
+    def _check_password(self, username: str, password: str) -> str | None:
+        return self.passwords.get((username, password))
+
+    def _label_of(self, account_id: str) -> str:
+        return LABEL if account_id == WHO else f"label of {account_id}"
+
+
+class Person:
+    """Somebody with a browser and a password, and with a phone once they have scanned a picture."""
+
+    def __init__(
+        self, shop: Shop, username: str = "alice", password: str = "pw", *, binding: str = "browser 1"
+    ) -> None:
+        self.shop = shop
+        self.credentials = PasswordAnswer(username, password)
+        self.binding = binding
+        self.phone: SoftPhone | None = None
+
+    def begin(self) -> Challenge:
+        """Open the login page."""
+        return self.shop.flow.begin(binding=self.binding)
+
+    def answer(self, challenge: Challenge | str, answer: Answer, **named: Any) -> Any:
+        """Answer a challenge, or by its ticket."""
+        ticket = challenge if isinstance(challenge, str) else challenge.ticket
+        return self.shop.flow.submit(ticket, answer, **{"binding": self.binding, **named})
+
+    def reload(self, challenge: Challenge | str, **named: Any) -> Any:
+        """Load the page of a challenge again."""
+        ticket = challenge if isinstance(challenge, str) else challenge.ticket
+        return self.shop.flow.resume(ticket, **{"binding": self.binding, **named})
+
+    def step_up(self, proof: str) -> Any:
+        """Begin a step-up."""
+        return self.shop.flow.begin_step_up(proof, binding=self.binding)
+
+    def come_in(self) -> Any:
+        """Begin a login and give name and password."""
+        return self.answer(self.begin(), self.credentials)
+
+    def scan(self, challenge: Challenge) -> SoftPhone:
+        """Take the secret that is shown into the phone."""
+        (prompt,) = challenge.prompts
+        assert isinstance(prompt, EnrollmentPrompt)
+        self.phone = SoftPhone(prompt.uri, clock=self.shop.clock)
+        return self.phone
+
+    def code(self, steps: int = 0) -> CodeAnswer:
+        """Type the phone's code, or the one so many steps later."""
+        assert self.phone is not None
+        return CodeAnswer(self.phone.code(steps))
+
+    def wrong(self) -> CodeAnswer:
+        """Type a code that the phone does not show."""
+        assert self.phone is not None
+        return CodeAnswer(wrong(self.phone))
+
+    def enroll(self) -> Authenticated:
+        """Log in for the first time with a phone; return that login, a step later, with no events told."""
+        challenge = asks(self.come_in(), EnrollmentPrompt)
+        self.scan(challenge)
+        result = lets_in(self.answer(challenge, self.code()))
+        self.shop.clock.advance(self.shop.policy.period)
+        self.shop.events.clear()
+        return result
+
+    def log_in(self) -> Authenticated:
+        """Log in by password and phone; return that login, a step later."""
+        result = lets_in(self.answer(self.come_in(), self.code()))
+        self.shop.clock.advance(self.shop.policy.period)
+        return result
+
+
+def asks(
+    result: Result, *kinds: type, problem: Reason | None = None, retry_after: float | None = None
+) -> Challenge:
+    """Return a result that must be a challenge with prompts of these kinds, and with this problem."""
+    assert isinstance(result, Challenge), result
+    assert [type(prompt) for prompt in result.prompts] == list(kinds)
+    assert (result.problem, result.retry_after) == (problem, retry_after)
+    return result
+
+
+def asks_again(
+    result: Result, before: Challenge, problem: Reason | None, retry_after: float | None = None
+) -> Challenge:
+    """Return a result that must be the same challenge once more, with this problem."""
+    assert isinstance(result, Challenge), result
+    assert (result.problem, result.retry_after) == (problem, retry_after)
+    assert (result.ticket, result.prompts) == (before.ticket, before.prompts)
+    return result
+
+
+def lets_in(result: Result) -> Authenticated:
+    """Return a result that must be a finished login."""
+    assert isinstance(result, Authenticated), result
+    return result
+
+
+def ready(colour: str, **parts: Any) -> tuple[Shop, Person]:
+    """Return an app and somebody who has enrolled there."""
+    shop = Shop(colour, **parts)
+    alice = Person(shop)
+    alice.enroll()
+    return shop, alice
