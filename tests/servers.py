@@ -1,4 +1,4 @@
-"""Real servers for the tests: Redis and PostgreSQL on loopback, in directories of their own.
+"""Real servers for the tests: Redis, PostgreSQL and MariaDB on loopback, in directories of their own.
 
 Where a server is not installed its tests skip and say what is missing; in CI they fail.
 """
@@ -25,14 +25,25 @@ KEEPS_ITS_WORD = (
 )
 """Options of redis-server: what it has answered for is on the disk, and stays."""
 
+READY = (b"eady to accept connections", b"ready for connections")
+"""What the logs of Redis and PostgreSQL, and of MariaDB, say of a server that is up."""
+
 QUICK = ("--repl-diskless-sync-delay", "0")
 
 
 class Server:
     """A server on a port of its own; what it keeps is in *folder*."""
 
-    def __init__(self, command: Sequence[str], port: int, folder: str, user: str | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        port: int,
+        folder: str,
+        user: str | None = None,
+        end: signal.Signals = signal.SIGINT,
+    ) -> None:
         self.port = port
+        self._end = end
         self._command = command
         self._folder = folder
         self._user = user
@@ -51,13 +62,15 @@ class Server:
                 group=self._user,
             )
         ended = self._process.poll
-        wait_until(lambda: b"eady to accept connections" in log.read_bytes() or ended() is not None)
+        wait_until(lambda: any(up in log.read_bytes() for up in READY) or ended() is not None)
         assert ended() is None, log.read_text(errors="replace")
 
-    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+    def stop(self, how: signal.Signals | None = None) -> None:
         """End it without waiting for those who are connected."""
+        deadline = time.monotonic() + PATIENCE
         while self._process.poll() is None:  # Redis refuses while it writes its first log
-            self._process.send_signal(how)
+            assert time.monotonic() < deadline, "it does not end"
+            self._process.send_signal(self._end if how is None else how)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.5)
 
@@ -95,6 +108,13 @@ def postgresql_server() -> Iterator[Server]:
 def postgresql_url(postgresql_server: Server) -> str:
     """Give SQLAlchemy's URL of the PostgreSQL server, for psycopg."""
     return postgresql_at(postgresql_server)
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """Give SQLAlchemy's URL of a MariaDB server."""
+    with running_mariadb() as server:
+        yield f"mysql+pymysql://root@{HOST}:{server.port}/mysql?charset=utf8mb4"
 
 
 def redis_at(server: Server) -> str:
@@ -135,6 +155,22 @@ def running_postgresql(*options: str, parent: Path | None = None) -> Iterator[Se
 
 
 @contextmanager
+def running_mariadb() -> Iterator[Server]:
+    """Run ``mariadbd`` on a new data directory, on a port of its own."""
+    install, mariadbd, port = found("mariadb-install-db"), found("mariadbd"), free_port()
+    user = "mysql" if os.name == "posix" and os.geteuid() == 0 else None  # it refuses to run as root
+    with tempfile.TemporaryDirectory(prefix="totpkit-mariadb-") as folder:
+        if user:
+            shutil.chown(folder, user, user)
+        data = ("--no-defaults", f"--datadir={folder}/data")
+        first = [install, *data, "--auth-root-authentication-method=normal", "--skip-test-db"]
+        subprocess.run(first, check=True, capture_output=True, user=user, group=user, cwd=folder)
+        where = (f"--port={port}", f"--bind-address={HOST}", f"--socket={folder}/socket")
+        with ended(Server([mariadbd, *data, *where], port, folder, user, signal.SIGTERM)) as server:
+            yield server
+
+
+@contextmanager
 def ended(server: Server) -> Iterator[Server]:
     """End a server when the block does."""
     try:
@@ -146,7 +182,7 @@ def ended(server: Server) -> Iterator[Server]:
 def found(command: str) -> str:
     """Return where a server's command is; skip the test if it is nowhere, or in CI fail it."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # not on the path there
-    path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, reversed(debian))])
+    path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, reversed(debian)), "/usr/sbin"])
     return shutil.which(command, path=path) or missing(f"{command} is not installed")
 
 

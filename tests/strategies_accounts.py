@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import accounts as labels, algorithms, digits, names, narrow_windows, periods
 from totpkit import Throttle, Window
-from totpkit._record import Credential, Pending, Provision, Record
+from totpkit._record import Credential, Mailed, Pending, Provision, Record
 from totpkit._recovery import HASH_BYTES, RecoverySet
 from totpkit._throttle import DAY
 
@@ -68,6 +68,13 @@ credentials = st.builds(
     drift=st.integers(-100, 100),
 )
 pendings = st.builds(Pending, provision=provisions, owner=st.binary(max_size=32), expires_at=moments)
+maileds = st.builds(
+    Mailed,
+    digest=st.just(b"") | st.binary(min_size=HASH_BYTES, max_size=HASH_BYTES),
+    owner=st.binary(max_size=32),
+    expires_at=moments,
+    sent=st.lists(moments, max_size=6).map(tuple),
+)
 records = st.builds(
     Record,
     revision=counts,
@@ -77,6 +84,7 @@ records = st.builds(
     failures=counts,
     retry_at=st.none() | moments,
     recovery=st.none() | recovery_sets,
+    mailed=st.none() | maileds,
 )
 
 ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60)

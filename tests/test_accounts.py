@@ -56,9 +56,10 @@ def takes(signature: inspect.Signature) -> list[str]:
 
 
 def test_twins() -> None:
-    """Both faces have the same methods with the same parameters, and the service no others."""
+    """Both faces have the same methods with the same parameters, and the service has them too."""
     sync, later, service = (methods(face) for face in (Authenticator, AsyncAuthenticator, Accounts))
-    assert list(sync) == list(later) == list(service)
+    assert list(sync) == list(later)
+    assert set(sync) <= set(service)
     for name, signature in sync.items():
         assert list(signature.parameters.values())[1:] == list(later[name].parameters.values())[1:]
         assert takes(signature) == takes(service[name])
@@ -131,7 +132,7 @@ def test_gate_in_the_source() -> None:
         "_verification": {"verified", "resynced"},
         "_enrolling": {"confirmed", "_ignores_parameters"},  # the second only after the first has refused
         "_recovering": {"settled"},  # only for an attempt that was reserved
-        "_accounts": {"verify"},  # the decoy, whose answer nobody sees
+        "_accounts": {"verification"},  # the decoy, whose answer nobody sees
     }
 
 

@@ -52,6 +52,11 @@ def test_any_bytes(raw: bytes) -> None:
         b'{"x": -Infinity}',
         b'{"x": "\xff"}',
         b"\xef\xbb\xbf{}",
+        b"{} {}",
+        b"{}\0",
+        b"\xc2\xa0{}",
+        b"{}\x0b",
+        b" \n",
         b"[" * 200_000,
         b'{"x": ' * 200_000,
         b'{"x": 1' + b"0" * 5000 + b"}",
@@ -64,6 +69,12 @@ def test_not_json(raw: bytes) -> None:
     with pytest.raises(RecordError, match=r"^a stored record is not ") as caught:
         Document.read(raw)
     assert caught.value.__context__ is None
+
+
+@given(st.text(" \t\n\r"), st.text(" \t\n\r"))
+def test_space_around(before: str, after: str) -> None:
+    """What JSON calls white space may stand around a document."""
+    assert Document.read(f'{before}{{"x": 7}}{after}'.encode()).whole("x") == 7
 
 
 @pytest.mark.proves("T32")

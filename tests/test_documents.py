@@ -21,7 +21,16 @@ DOCUMENTS = {str(path.relative_to(ROOT)): path for path in (README, *PAGES)}
 RUN = {"python", "console"}
 NOT_CODE = {"bash", "text"}
 """Fences that are not run: commands for a fresh machine, and what is no code."""
-COPIED_FIRST = ("how-to/authenticator.md", "how-to/keep-last-step.md", "reference/answers.md")
+COPIED_FIRST = (
+    "index.md",
+    "how-to/async-login.md",
+    "how-to/authenticator.md",
+    "how-to/keep-last-step.md",
+    "how-to/own-factors.md",
+    "how-to/tickets-and-sessions.md",
+    "reference/answers.md",
+    "reference/flow.md",
+)
 PROGRAMS = re.compile(r"^```python\n(?!>>>)(.*?)^```", flags=re.MULTILINE | re.DOTALL)
 
 

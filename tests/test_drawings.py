@@ -11,10 +11,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from totpkit import Policy, Throttle, Window
+from totpkit.flow._transitions import TRANSITIONS, Event, Stage
 
 DRAWINGS = Path(__file__).parents[1] / "docs" / "drawings"
 FILES = sorted(path.name for path in DRAWINGS.glob("*.svg"))
 GUESSING = runpy.run_path(str(DRAWINGS / "guessing.py"))
+STATES = runpy.run_path(str(DRAWINGS / "states.py"))
 PRESETS: dict[str, Policy] = GUESSING["PRESETS"]
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -22,6 +24,11 @@ SVG = "{http://www.w3.org/2000/svg}"
 def parsed(name: str) -> ET.Element:
     """Return a drawing's root; the files are the project's own."""
     return ET.fromstring((DRAWINGS / name).read_text(encoding="utf-8"))  # noqa: S314
+
+
+def drawn_apart_from_words(picture: str) -> str:
+    """Return a picture without its description."""
+    return re.sub("<desc.*?</desc>", "", picture)
 
 
 @pytest.mark.parametrize("name", GUESSING["pictures"]())
@@ -68,6 +75,27 @@ def test_presets_are_drawn_under_all_their_names() -> None:
     shown = [name for name, _ in GUESSING["groups"](PRESETS, GUESSING["over_tries"])]
     assert shown == ["DEFAULT, NIST", "RFC", "ASVS"]
     assert [Policy.NIST.window, Policy.RFC.window] == [Window.DEFAULT, Window.RFC]
+
+
+def test_states_current() -> None:
+    """The picture of a login's states is what its table of transitions says today."""
+    committed = (DRAWINGS / "states.svg").read_text(encoding="utf-8")
+    assert committed == STATES["picture"](), "run python docs/drawings/states.py"
+
+
+@pytest.mark.parametrize("gone", TRANSITIONS, ids=lambda key: f"{key[0]}, {key[1]}")
+def test_states_drawn_from_the_table(gone: tuple[Stage, Event]) -> None:
+    """No transition can leave the table without the drawing, and its words, being others."""
+    table = {key: to for key, to in TRANSITIONS.items() if key != gone}
+    whole, less = STATES["picture"](), STATES["picture"](table)
+    assert drawn_apart_from_words(whole) != drawn_apart_from_words(less)
+    assert STATES["told"](TRANSITIONS) != STATES["told"](table)
+
+
+def test_states_of_another_table() -> None:
+    """A transition between stages that the drawing has no way for yet is no silent gap."""
+    with pytest.raises(KeyError):
+        STATES["picture"]({**TRANSITIONS, (Stage.START, Event.COMPLETE): Stage.AUTHENTICATED})
 
 
 @pytest.mark.parametrize("name", FILES)

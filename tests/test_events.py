@@ -19,6 +19,8 @@ SAMPLES = {
     "retry_after": 30.0,
     "count": 10,
     "left": 9,
+    "after": ("password",),
+    "factor": "email",
 }
 each = pytest.mark.parametrize("kind", KINDS)
 
@@ -51,7 +53,9 @@ def test_who_and_when(kind: type[Event]) -> None:
 @pytest.mark.proves("T22")
 @each
 def test_nothing_secret(kind: type[Event]) -> None:
-    """No event has room for a secret or a code: besides account and reason it holds numbers."""
+    """No event has room for a secret or a code: besides account and reason it holds numbers and factors."""
     kinds = {field.name: field.type for field in dataclasses.fields(kind)}
     assert kinds.pop("account_id") is str
+    assert kinds.pop("after", tuple[str, ...]) == tuple[str, ...]
+    assert kinds.pop("factor", str) is str
     assert set(kinds.values()) <= {float, int, bool, Reason}

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import redis
@@ -21,9 +23,37 @@ from sqlalchemy import create_engine
 
 import totpkit
 from tests import servers
-from totpkit import Policy, Store, Throttle, Window, events, stores
+from totpkit import (
+    Authenticator,
+    CodePrompt,
+    CustomPrompt,
+    EmailedCode,
+    EmailPrompt,
+    EnrollmentPrompt,
+    Federated,
+    FederatedAnswer,
+    FederatedPrompt,
+    FirstFactor,
+    Password,
+    PasswordPrompt,
+    Policy,
+    Prompt,
+    Reason,
+    RecoveryCode,
+    RecoveryPrompt,
+    SecondFactor,
+    Store,
+    Throttle,
+    Totp,
+    Window,
+    events,
+    parse_answer,
+    stores,
+)
+from totpkit.stores.memory import MemoryStore
 from totpkit.stores.redis import RedisStore
 from totpkit.stores.sqlalchemy import SQLAlchemyStore
+from totpkit.vault import PLAINTEXT
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROOMS = ("how-to", "reference", "explanation")
@@ -112,20 +142,99 @@ def test_reference(module: str) -> None:
     assert members or set(names) <= shown, set(names) - shown
 
 
-@pytest.mark.parametrize("face", ["Authenticator", "AsyncAuthenticator"])
-def test_signature(face: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "face"),
+    [
+        ("authenticator", "Authenticator"),
+        ("authenticator", "AsyncAuthenticator"),
+        ("flow", "AuthFlow"),
+        ("flow", "AsyncAuthFlow"),
+        ("flow", "Password"),
+        ("flow", "Totp"),
+        ("flow", "RecoveryCode"),
+        ("flow", "EmailedCode"),
+        ("self-service", "SelfService"),
+        ("self-service", "AsyncSelfService"),
+    ],
+)
+def test_signature(page: str, face: str) -> None:
     """The signature that the reference writes out has the parameters and defaults of the real one."""
-    page = text("reference/authenticator.md")
-    (written,) = re.findall(rf"autoclass:: totpkit\.{face}(\(.*\))$", page, flags=re.MULTILINE)
+    shown = text(f"reference/{page}.md")
+    (written,) = re.findall(rf"autoclass:: totpkit\.{face}(\(.*\))$", shown, flags=re.MULTILINE)
     names = {"Policy": Policy, "time": time, "__builtins__": {}}
     function = ast.parse(f"def made{written}: ...").body[0]
     assert isinstance(function, ast.FunctionDef)
     told = function.args
     defaults = [eval(ast.unparse(default), names) for default in told.kw_defaults if default]  # noqa: S307
     real = inspect.signature(getattr(totpkit, face)).parameters.values()
-    assert [one.arg for one in told.args] == [one.name for one in real if one.kind is not one.KEYWORD_ONLY]
+    by_place = [one.name for one in real if one.kind is one.POSITIONAL_OR_KEYWORD]
+    assert by_place == [one.arg for one in told.args]
+    assert [one.name for one in real if one.kind is one.VAR_POSITIONAL] == (
+        [told.vararg.arg] if told.vararg else []
+    )
     assert [one.arg for one in told.kwonlyargs] == [one.name for one in real if one.kind is one.KEYWORD_ONLY]
     assert [one.default for one in real if one.default is not one.empty] == defaults
+
+
+SHOWN: list[Prompt] = [
+    PasswordPrompt(),
+    FederatedPrompt("google"),
+    EnrollmentPrompt(uri="otpauth://totp/x?secret=GEZDGNBVGY3TQOJQ", secret="GEZD GNBV", digits=6),
+    CodePrompt(6),
+    RecoveryPrompt(),
+    EmailPrompt("a***@example.com"),
+    CustomPrompt("key"),
+]
+
+
+def test_json_prompts() -> None:
+    """The table for JSON front ends has each prompt, with the fields that go out."""
+    told = [(*unquoted(kind), set(unquoted(fields))) for kind, fields, _ in rows("how-to/json.md", "prompt")]
+    known = [prompt.to_dict() for prompt in SHOWN]
+    assert [(shown["type"], set(shown) - {"type"}) for shown in known] == told
+    assert {type(prompt) for prompt in SHOWN} == set(get_args(Prompt))
+
+
+def test_json_answers() -> None:
+    """The answers that the table for JSON front ends shows are read, each as the one for its prompt."""
+    read = []
+    for row in rows("how-to/json.md", "prompt"):
+        quoted = [cell.replace("{…}", "{}").replace("…", '"x"') for cell in unquoted(row[2]) if "{" in cell]
+        read.append([type(parse_answer(json.loads(sent))) for sent in quoted])
+    by_table = [
+        [getattr(totpkit, name) for name in re.findall(r"~totpkit\.(\w+)", answers)]
+        for _, answers in rows("reference/prompts-and-answers.md", "prompt")
+    ]
+    assert [kinds for kinds in by_table if kinds != [FederatedAnswer]] == [kinds for kinds in read if kinds]
+
+
+def test_factors() -> None:
+    """The table of factors has the names and methods that a login by them claims."""
+    auth = Authenticator(MemoryStore(), issuer="Acme", vault=PLAINTEXT)
+    mail = EmailedCode(auth, mailer=lambda _: None, address_of=lambda _: None)
+    factors: list[FirstFactor | SecondFactor] = [Password(lambda _, __: None), Federated("google")]
+    factors += [Totp(auth), RecoveryCode(auth), mail]
+    told = [[*unquoted(row[1]), *unquoted(row[2]), row[3]] for row in rows("reference/flow.md", "factor")]
+    several = [{True: "yes", False: "no", None: ""}[getattr(factor, "multi", None)] for factor in factors]
+    known = [[factor.name, *factor.methods, said] for factor, said in zip(factors, several, strict=True)]
+    assert known == told
+
+
+def test_flow_reasons() -> None:
+    """The table of a flow's reasons says of each what a visitor may be told."""
+    told = [
+        [unquoted(row[0])[0], unquoted(row[3])[0].strip('"')] for row in rows("reference/flow.md", "reason")
+    ]
+    assert [[name, Reason[name].public] for name, _ in told] == told
+    only_elsewhere = {
+        "MALFORMED",
+        "MISMATCH",
+        "REPLAYED",
+        "APP_IGNORED_PARAMETERS",
+        "NOT_ADMITTED",
+        "WRONG_ACCOUNT",
+    }
+    assert {name for name, _ in told} == {reason.name for reason in Reason} - only_elsewhere
 
 
 def test_home() -> None:
@@ -146,7 +255,7 @@ def test_public_modules() -> None:
     """The modules that the reference must show are all that are public."""
     public = [module.name for module in pkgutil.iter_modules(totpkit.__path__) if module.name[0] != "_"]
     shown = {module.split(".")[1] for module in MODULES}
-    assert {*public} - {"errors"} == shown  # the face has every error
+    assert {*public} - {"errors", "flow"} == shown  # the face has every error, and all of a flow
 
 
 def test_redis_command(tmp_path: Path) -> None:

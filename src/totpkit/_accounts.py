@@ -77,19 +77,8 @@ class Accounts:
         )
         return change.outcome
 
-    async def issue_recovery_codes(self, account_id: str, generation: int | None = None) -> tuple[str, ...]:
-        policy = self.ledger.policy
-        read = await self.read(account_id)
-        if read.active is None or generation not in {None, read.generation}:
-            return ()
-        codes = tuple(new_recovery_code() for _ in range(policy.recovery_codes))
-        hashes = await self.colour.offload(partial(RecoverySet.of, codes, cost=policy.recovery_cost))
-        change = await self._rewrite(account_id, lambda record: issued(record, hashes, read.generation))
-        if change.after.recovery is not hashes:
-            return ()
-        event = events.RecoveryCodesIssued(account_id=account_id, at=change.at, count=len(codes))
-        await self.herald.tell(event)
-        return codes
+    async def issue_recovery_codes(self, account_id: str) -> tuple[str, ...]:
+        return await self.issuance(account_id, Scope.OPEN)
 
     async def status(self, account_id: str) -> Status:
         record = await self.read(account_id)
@@ -166,6 +155,20 @@ class Accounts:
                 account_id=account_id, at=change.at, step=accepted.step, drift=accepted.drift
             ),
         )
+
+    async def issuance(self, account_id: str, scope: Scope) -> tuple[str, ...]:
+        policy = self.ledger.policy
+        read = await self.read(account_id)
+        if read.active is None or scope.generation not in {None, read.generation}:
+            return ()
+        codes = tuple(new_recovery_code() for _ in range(policy.recovery_codes))
+        hashes = await self.colour.offload(partial(RecoverySet.of, codes, cost=policy.recovery_cost))
+        change = await self._rewrite(account_id, lambda record: issued(record, hashes, read.generation))
+        if change.after.recovery is not hashes:
+            return ()
+        event = events.RecoveryCodesIssued(account_id=account_id, at=change.at, count=len(codes))
+        await self.herald.tell(event)
+        return codes
 
     async def redemption(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
         symbols = read_recovery_code(code)

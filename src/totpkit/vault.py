@@ -6,6 +6,7 @@
 import base64
 import os
 import string
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -44,7 +45,9 @@ class Vault:
         if not isinstance(keys, Mapping) or not keys:
             raise InvalidParameterError("keys", "must map one id or more to keys, the newest first")
         with extra("vault"):
+            from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
+        self._refusals = (InvalidTag, ValueError)
         self._ciphers: dict[str, _Cipher] = {}
         for key_id, key in keys.items():
             self._ciphers[_checked_id(key_id)] = AESGCM(_checked_key(key))
@@ -69,10 +72,13 @@ class Vault:
             raise VaultError("a stored secret is not one that a Vault has sealed")
         if cipher is None:
             raise VaultError("a stored secret is sealed with a key that is not at hand")
-        opened = _decrypt(cipher, box, _context(key_id, account_id, purpose))
-        if opened is None:
-            raise VaultError("a stored secret was changed, or sealed for another account or by another key")
-        return opened
+        try:
+            return cipher.decrypt(
+                box[:_NONCE_BYTES], box[_NONCE_BYTES:], _context(key_id, account_id, purpose)
+            )
+        except self._refusals:
+            pass
+        raise VaultError("a stored secret was changed, or sealed for another account or by another key")
 
     def is_current(self, sealed: str) -> bool:
         """Return whether the first key has sealed it."""
@@ -128,20 +134,11 @@ def _split(sealed: str) -> tuple[str, str, bytes]:
     elif sealed.startswith(_SEALED):
         scheme, (key_id, _, text) = _SEALED, sealed.removeprefix(_SEALED).partition(":")
     try:
-        raw = base64.b64decode(text, validate=True)
+        raw = a2b_base64(text)
     except ValueError:
         return "", "", b""
-    # The last digit may have bits of no byte: with others in them the text would not be ours.
-    return (scheme, key_id, raw) if base64.b64encode(raw).decode("ascii") == text else ("", "", b"")
-
-
-def _decrypt(cipher: _Cipher, box: bytes, context: bytes) -> bytes | None:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra
-
-    try:
-        return cipher.decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], context)
-    except (InvalidTag, ValueError):
-        return None
+    # What is not written as we write it is not ours: other digits, other bits in the last one.
+    return (scheme, key_id, raw) if b2a_base64(raw, newline=False).decode("ascii") == text else ("", "", b"")
 
 
 def _checked_id(key_id: object) -> str:

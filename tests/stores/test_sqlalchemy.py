@@ -1,4 +1,4 @@
-"""SQLAlchemyStore and AsyncSQLAlchemyStore, on SQLite and on PostgreSQL."""
+"""SQLAlchemyStore and AsyncSQLAlchemyStore, on SQLite, PostgreSQL and MariaDB."""
 
 import asyncio
 import sqlite3
@@ -51,6 +51,14 @@ class TestPostgreSQL(OnEngine):
     @pytest.fixture(autouse=True)
     def _engine(self, postgresql_url: str) -> Iterator[None]:
         yield from self.use(postgresql_url)
+
+
+class TestMariaDB(OnEngine):
+    """MariaDB passes the suite."""
+
+    @pytest.fixture(autouse=True)
+    def _engine(self, mariadb_url: str) -> Iterator[None]:
+        yield from self.use(mariadb_url)
 
 
 class OnAsyncEngine(AsyncStoreContract):

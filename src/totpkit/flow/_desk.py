@@ -121,7 +121,7 @@ class Desk:
         by = await self._admitted(proof, app, by_two_kept)
         if isinstance(by, Denied):
             return by
-        codes = await self.accounts.issue_recovery_codes(by.account_id, by.proof.generation)
+        codes = await self.accounts.issuance(by.account_id, by.scope)
         return codes or Denied(Reason.PROOF_INVALID)
 
     async def switch_off(self, proof: str, app: App) -> Denied | None:

@@ -143,7 +143,7 @@ class Federated(FirstFactor):
     """A login at an identity provider, which the app has verified before it answers."""
 
     def __init__(self, provider: str) -> None:
-        if not isinstance(provider, str) or not provider.isascii() or not provider.isprintable():
+        if not isinstance(provider, str) or not (provider.isascii() and provider.isprintable() and provider):
             raise InvalidParameterError("provider", "must be a short name in ASCII")
         self.provider = provider
         self.name = f"federated:{provider}"
@@ -223,9 +223,11 @@ class EmailedCode(SecondFactor):
         hourly: int = 5,
     ) -> None:
         self.auth = _authenticator(auth)
-        self.mailer = mailer
+        self.mailer = _callable("mailer", mailer)
         self.address_of = _callable("address_of", address_of)
-        self.template = MailTemplate() if template is None else template
+        if not isinstance(template, MailTemplate | None):
+            raise InvalidParameterError("template", f"must be a MailTemplate, not {type(template).__name__}")
+        self.template = template or MailTemplate()
         self.digits = whole("digits", digits, 6, 8)
         self.terms = MailTerms(
             lifetime=within("lifetime", lifetime, 60.0, 600.0),
@@ -235,7 +237,7 @@ class EmailedCode(SecondFactor):
 
     def calls(self) -> tuple[Callback, ...]:
         """Return what of the app is called."""
-        return (self.address_of, _callable("mailer", self.mailer))
+        return (self.address_of, self.mailer)
 
 
 def _id_as_label(account_id: str) -> str:

@@ -57,9 +57,9 @@ class AuthFlow:
         self._colour = Inline()
         self._login = _login(plan, keys, partial(carry, clock))
 
-    def begin(self, *, binding: str = "") -> Challenge:
+    def begin(self, *, binding: str = "", context: object = None) -> Challenge:
         """Begin a login."""
-        return drive(self._login.begin(binding, App(self._colour)))
+        return drive(self._login.begin(binding, App(self._colour, context)))
 
     def submit(
         self, ticket: str, answer: Answer, *, binding: str = "", context: object = None
@@ -106,9 +106,9 @@ class AsyncAuthFlow:
         self._colour = Suspending()
         self._login = _login(plan, keys, clock)
 
-    def begin(self, *, binding: str = "") -> Pending[Challenge]:
+    def begin(self, *, binding: str = "", context: object = None) -> Pending[Challenge]:
         """See :meth:`AuthFlow.begin`."""
-        return Pending(self._login.begin(binding, App(self._colour)))
+        return Pending(self._login.begin(binding, App(self._colour, context)))
 
     def submit(
         self, ticket: str, answer: Answer, *, binding: str = "", context: object = None
