@@ -15,6 +15,9 @@ const at = (step) => 30 * step;
 const verify = (token, step, more = {}) =>
   otplib.verifySync({ secret, token, epoch: at(step), epochTolerance: 30, ...more });
 
+// A login: no.
+assert.deepEqual(Object.keys(otplib).filter((name) => /login|password|session|challenge|factor/i.test(name)), []);
+
 // The same code again: refused, by `afterTimeStep`. (153568 shares its code with no neighbour.)
 const once = otplib.generateSync({ secret, epoch: at(153568) });
 assert(verify(once, 153568).valid && verify(once, 153568).valid);

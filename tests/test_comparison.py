@@ -13,8 +13,27 @@ import pytest
 from passlib.exc import PasslibRuntimeWarning, TokenError, UsedTokenError
 
 from tests.vectors import load
-from totpkit import HOTP, TOTP, InvalidParameterError, InvalidURIError, KeyURI, Reason, Secret, Steam, Window
+from totpkit import (
+    HOTP,
+    TOTP,
+    Authenticator,
+    AuthFlow,
+    Challenge,
+    CodeAnswer,
+    FirstFactorError,
+    InvalidParameterError,
+    InvalidURIError,
+    KeyURI,
+    Password,
+    Reason,
+    Secret,
+    Steam,
+    Totp,
+    Window,
+)
 from totpkit.migration import MigrationPayload
+from totpkit.stores.memory import MemoryStore
+from totpkit.vault import PLAINTEXT
 
 README = Path(__file__).parents[1] / "README.md"
 CELLS: dict[str, tuple[str, str, str]] = {}
@@ -36,6 +55,22 @@ def row(title: str, *, totpkit: str, pyotp: str, libpass: str) -> Callable[[Test
     """Say that the decorated test shows what these cells of a row claim."""
     CELLS[title] = (totpkit, pyotp, libpass)
     return lambda test: test
+
+
+@row("A login, in which TOTP is never first", totpkit="yes", pyotp="no", libpass="no")
+def test_login() -> None:
+    """Only ours has a login, and refuses a code at its beginning; the others verify codes alone."""
+    auth = Authenticator(MemoryStore(), issuer="Acme", vault=PLAINTEXT)
+    flow = AuthFlow(Password(lambda _, __: "acct-1"), Totp(auth), name="shop", keys=[b"k" * 32])
+    first = flow.submit(flow.begin().ticket, CodeAnswer(CODE))
+    assert isinstance(first, Challenge)
+    assert first.problem is Reason.NOT_OFFERED
+    with pytest.raises(FirstFactorError):
+        AuthFlow(Totp(auth), name="shop", keys=[b"k" * 32])  # type: ignore[arg-type]
+    names = [*dir(pyotp), *dir(pyotp.TOTP), *dir(passlib.totp), *dir(passlib.totp.TOTP)]
+    assert [
+        name for name in names if re.search("login|password|session|challenge|factor", name.lower())
+    ] == []
 
 
 @row(
@@ -202,15 +237,15 @@ def test_exports() -> None:
         passlib.totp.TOTP.from_uri(text)
 
 
-@row("Needs at run time", totpkit="segno, for pictures", pyotp="nothing", libpass="nothing")
+@row("Needs at run time", totpkit="itsdangerous, and segno for pictures", pyotp="nothing", libpass="nothing")
 def test_needs() -> None:
-    """Of the three only ours installs another package."""
+    """Of the three only ours installs other packages."""
 
     def needs(package: str) -> list[str]:
         required = importlib.metadata.requires(package) or []
         return [re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line]
 
-    assert needs("totpkit") == ["segno"]
+    assert needs("totpkit") == ["itsdangerous", "segno"]
     assert needs("pyotp") == []
     assert needs("libpass") == []
 

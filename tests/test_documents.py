@@ -119,6 +119,15 @@ def test_links(name: str) -> None:
     assert [target for target in targets if not (DOCUMENTS[name].parent / target).exists()] == []
 
 
+@pytest.mark.proves("T48")
+def test_federated_subjects() -> None:
+    """Wherever a page speaks for a provider, the account's id begins with that provider's name."""
+    text = "".join(path.read_text(encoding="utf-8") for path in DOCUMENTS.values())
+    made = re.findall(r"FederatedAnswer\((.*)", text)
+    assert made
+    assert [answer for answer in made if not re.match(r'"(\w+)", "\1:', answer)] == []
+
+
 def test_commands() -> None:
     """README tells a newcomer the two commands in the words that the gate looks for."""
     lines = README.read_text(encoding="utf-8").splitlines()

@@ -254,6 +254,7 @@ def test_stored_as_a_keyed_hash(colour: str) -> None:
     assert "alice" not in repr((sent, shop.mailbox[0]))
 
 
+@pytest.mark.proves("ASVS-13.3")
 @both
 def test_key_rotation(colour: str) -> None:
     """A code mailed before the keys rotated works after."""

@@ -491,7 +491,7 @@ def test_tickets_of_another_flow(colour: str) -> None:
         assert flow.begin_step_up(proof, binding=alice.binding) == Denied(Reason.PROOF_INVALID)
 
 
-@pytest.mark.proves("FLOW-per-app", "T33")
+@pytest.mark.proves("FLOW-per-app", "T33", "ASVS-13.3")
 @both
 def test_same_flow_elsewhere(colour: str) -> None:
     """The same flow in another process, or in the other colour, goes on where this one was; keys rotate."""

@@ -40,7 +40,7 @@ FLOORS = {
     ],
     "5 adapters": [
         *["stores", "stores.memory", "stores.sqlite", "stores.redis", "stores.sqlalchemy", "stores.threaded"],
-        *["vault", "testing"],
+        *["vault", "mail", "testing"],
     ],
     "6 faces": [
         *[FACE, "_console", "_wording", "_picture", "_countdown", "_given", "_inspection", "_arguments"],

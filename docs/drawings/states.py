@@ -74,7 +74,7 @@ def box(table: Table, stage: Stage) -> Iterator[str]:
     middle, stays = left + width / 2, events_between(table, stage, stage)
     lines = textwrap.wrap(f"stays: {', '.join(stays)}", 25) if stays else []
     first = top + (height - 18 * len(lines)) / 2 + 5
-    yield text(middle, first, str(stage), "middle", weight=600)
+    yield text(middle, first, str(stage), "middle", bold=True)
     for place, line in enumerate(lines, 1):
         yield text(middle, first + 18 * place, line, "middle", small=True)
 
@@ -112,9 +112,9 @@ def denied(ends: tuple[Point, Point]) -> Iterator[str]:
     yield text(middle_x, middle_y + 5, str(Stage.DENIED), "middle", small=True)
 
 
-def text(x: float, y: float, words: str, anchor: str, *, small: bool = False, weight: int = 400) -> str:
+def text(x: float, y: float, words: str, anchor: str, *, small: bool = False, bold: bool = False) -> str:
     """Return words; nothing in them needs escaping."""
-    look = (' font-size="13.5"' if small else "") + (f' font-weight="{weight}"' if weight != 400 else "")
+    look = (' font-size="13.5"' if small else "") + (' font-weight="600"' if bold else "")
     return f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}"{look}>{words}</text>'
 
 
