@@ -2,6 +2,8 @@
 
 import io
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,8 @@ from totpkit import KeyURI, Secret
 from totpkit._cli import run
 from totpkit._console import Console
 
+PASSWORD = "correct horse battery staple"  # noqa: S105 - of this test
+LOGGED_IN = "   Logged in as alice, by password and totp.\n"
 NOBODY = "Nobody answers: from here the demo plays the phone itself."
 REFUSED = "rejected: replayed (a code is good for one use)"
 
@@ -37,6 +41,8 @@ class Person(io.StringIO):
         if self.mistakes:
             return f"{self.mistakes.pop(0)}\n"
         otp = KeyURI.parse(scanned(self.screen.getvalue())).otp
+        if otp.at(int(self.clock())) == self.typed:
+            self.clock.now += 30  # somebody who waits for the next code
         self.typed = otp.at(int(self.clock()))
         return f"{self.typed}\n"
 
@@ -45,33 +51,70 @@ def with_person(*mistakes: str) -> tuple[Played, str]:
     """Play the demo with a person, and tell the code that their phone showed."""
     clock, screen, err = Clock(1_700_000_000), io.StringIO(), io.StringIO()
     person = Person(screen, clock, mistakes)
-    console = Console(stdin=person, stdout=screen, stderr=err, environ={}, clock=clock, sleep=clock.sleep)
+    console = Console(
+        stdin=person,
+        stdout=screen,
+        stderr=err,
+        environ={},
+        clock=clock,
+        sleep=clock.sleep,
+        ask_hidden=lambda _: PASSWORD,
+    )
     status = run(["demo"], console)
     return Played(status, screen.getvalue(), written(err)), person.typed
 
 
 def test_person() -> None:
-    """Somebody who scans the picture and types the code is accepted once, and then refused."""
+    """Somebody enrolls a phone, logs in again by its next code alone, and the used one is refused between."""
     played, _ = with_person()
     assert played.status == 0
-    assert played.out.count("accepted: step 56666666, drift 0") == 1
+    assert played.out.count(LOGGED_IN) == 2
     assert played.out.count("rejected:") == 1
-    assert played.out.index("accepted:") < played.out.index(REFUSED)
+    assert played.out.index(LOGGED_IN) < played.out.index(REFUSED) < played.out.rindex(LOGGED_IN)
+    assert played.out.count("otpauth://") == 1
     assert NOBODY not in played.out
+
+
+def test_password_hidden() -> None:
+    """What is typed as a password is shown nowhere."""
+    played, _ = with_person()
+    assert PASSWORD not in played.out + played.err
+
+
+def test_recovery_codes() -> None:
+    """Ten recovery codes are shown, once, after the first login."""
+    out = play("demo", "--auto").out
+    codes = re.findall(r"[0-9A-HJKMNP-TV-Z]{4}(?:-[0-9A-HJKMNP-TV-Z]{4}){3}", out)
+    assert len(set(codes)) == len(codes) == 10
+    assert out.index(LOGGED_IN) < out.index(codes[0])
+
+
+@pytest.mark.proves("RFC4226-7.1")
+def test_never_first() -> None:
+    """A flow that begins with TOTP is refused, and the demo says by which words."""
+    out = play("demo", "--auto").out
+    assert "   Refused when the app starts: a login must begin with a first factor" in out
+
+
+def test_nothing_stays() -> None:
+    """The file that the demo stores in goes when it ends."""
+    before = set(Path(tempfile.gettempdir()).glob("totpkit-demo-*"))
+    assert play("demo", "--auto").status == 0
+    assert set(Path(tempfile.gettempdir()).glob("totpkit-demo-*")) == before
 
 
 def test_person_prompted() -> None:
     """The prompts for a code go to the terminal, apart from what could be piped on."""
     played, _ = with_person("000")
-    assert played.err == "   The code that it shows: " * 2
+    assert played.err == "   The code that it shows: " * 2 + "   The next code, within half a minute: "
 
 
 def test_way_out() -> None:
     """Whoever is asked for a code is told before how to go on without a phone, and how to leave."""
-    hint = "2. The phone proves that it has the secret. (No phone? Ctrl-D. Enough? Ctrl-C.)\n"
+    hint = "(No phone? Ctrl-D. Enough? Ctrl-C.)"
     played, _ = with_person()
     assert played.out.count(hint) == 1
-    assert len(hint) <= 80
+    assert played.out.index(hint) < played.out.index("otpauth://")
     for unattended in (play("demo", "--auto", typing=True), play("demo", stdin="123\n")):
         assert "Ctrl" not in unattended.out + unattended.err
 
@@ -81,16 +124,33 @@ def test_mistakes() -> None:
     played, _ = with_person("", "12345", "no code")
     assert played.status == 0
     assert played.out.count("rejected: malformed (not the form of such a code)") == 3
-    assert played.out.count("accepted:") == 1
+    assert played.out.count(LOGGED_IN) == 2
 
 
-def test_wrong_code() -> None:
-    """A code of the right form that no phone shows now is a mismatch."""
-    clock = Clock(1_700_000_000)
-    wrong = [str(number) for number in range(100000, 100008)]  # three of them may be right by chance
+def test_wrong_codes() -> None:
+    """Codes of the right form that no phone shows are a mismatch, and after some the next try has to wait."""
+    clock = Clock(1_700_000_000, sleeps=9)
+    wrong = [str(number) for number in range(100000, 100008)]  # some of them may be right by chance
     played = play("demo", stdin="\n".join(wrong), clock=clock)
     assert played.status == 0
     assert "rejected: mismatch (not a code that is due)" in played.out
+    assert "Guessing is slow: the next try counts in 30 s." in played.out
+    assert clock.slept[0] == 30
+
+
+def test_too_slow() -> None:
+    """Whoever takes longer than the login lives is told so in one line."""
+    clock = Clock(1_700_000_000)
+
+    class Slow(io.StringIO):
+        def readline(self, _size: int = -1, /) -> str:  # type: ignore[override]  # of both its bases
+            clock.now += 601
+            return "123456\n"
+
+    err = io.StringIO()
+    console = Console(stdin=Slow(), stdout=io.StringIO(), stderr=err, environ={}, clock=clock)
+    assert run(["demo"], console) == 2
+    assert err.getvalue() == "totpkit: the login has ended: ticket_expired; begin again\n"
 
 
 def test_the_secret_by_hand() -> None:
@@ -104,18 +164,13 @@ def test_the_secret_by_hand() -> None:
 
 
 def test_auto() -> None:
-    """Unattended, the code is the one that a phone with the shown key URI makes."""
+    """Unattended, the codes are those that a phone with the shown key URI makes."""
     played = play("demo", "--auto", clock=Clock(1_700_000_000))
-    code = KeyURI.parse(shown_uri(played.out)).otp.at(1_700_000_000)
+    otp = KeyURI.parse(shown_uri(played.out)).otp
     assert (played.status, played.err) == (0, "")
-    assert played.out.endswith(
-        "2. The phone proves that it has the secret.\n"
-        f"   The code that it shows: {code}\n"
-        "   accepted: step 56666666, drift 0\n"
-        "3. The same code again, as somebody who has watched would type it:\n"
-        f"   {REFUSED}\n"
-        "Done. The account Demo in the phone can be removed.\n"
-    )
+    assert f"   The code that it shows: {otp.at(1_700_000_000)}\n{LOGGED_IN}" in played.out
+    assert f"   {REFUSED}\n   The next code, within half a minute: {otp.at(1_700_000_030)}\n" in played.out
+    assert played.out.endswith("Done. The account Demo in the phone can be removed.\n")
     assert NOBODY not in played.out
 
 
@@ -139,17 +194,17 @@ def test_nobody(stdin: str, *, typing: bool) -> None:
     played = play("demo", stdin=stdin, typing=typing)
     assert played.status == 0
     assert played.out.count(NOBODY) == 1
-    assert played.out.index(NOBODY) < played.out.index("accepted:") < played.out.index(REFUSED)
+    assert played.out.index(NOBODY) < played.out.index(LOGGED_IN) < played.out.index(REFUSED)
 
 
 def test_fits() -> None:
     """Picture, secret and prompt fit 80 by 24 together, and a smaller terminal is told."""
-    assert play("demo", "--auto", screen=True, size=(80, 24)).err == ""
-    small = play("demo", "--auto", screen=True, size=(80, 23))
-    assert re.fullmatch(r"totpkit: the picture needs \d+ columns and 24 lines, [^\n]+ by hand\n", small.err)
+    assert play("demo", "--auto", screen=True, size=(80, 23)).err == ""
+    small = play("demo", "--auto", screen=True, size=(80, 22))
+    assert re.fullmatch(r"totpkit: the picture needs \d+ columns and 23 lines, [^\n]+ by hand\n", small.err)
     out = play("demo", "--auto").out
     picture_and_below = out[out.index("█") : out.index("   The code that it shows")]
-    assert picture_and_below.count("\n") == 23
+    assert picture_and_below.count("\n") == 22
     assert all(len(line) <= 80 for line in out.splitlines())
 
 

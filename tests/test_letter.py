@@ -45,10 +45,8 @@ def read(pieces: Parts, values: dict[str, Any]) -> str:
 @given(parts, parts, parts, filled)
 def test_filled(subject: Parts, text: Parts, html: Parts, values: dict[str, Any]) -> None:
     """A letter says what the template does, its names filled in, in HTML escaped; nothing else changes."""
-    code = (True, "code", "")
-    template = MailTemplate(
-        subject=written(subject), text=written([*text, code]), html=written([*html, code])
-    )
+    text, html = ([*pieces, (True, "code", "")] for pieces in (text, html))
+    template = MailTemplate(subject=written(subject), text=written(text), html=written(html))
     mail = template.mail("a@example.com", **values)
     safe = {name: escape(str(value)) for name, value in values.items()}
     assert mail == Mail(

@@ -17,7 +17,7 @@ MINE, YOURS = b"m" * 32, b"y" * 32
 RIGHT, WRONG = b"r" * 32, b"w" * 32
 OFTEN = MailTerms(lifetime=600.0, cooldown=0.0, hourly=5)
 USUAL = MailTerms(lifetime=600.0, cooldown=60.0, hourly=5)
-halves = st.integers(0, 8000).map(lambda number: number / 2)
+halves = st.integers(0, 7200).map(lambda number: number / 2)
 """Seconds that add up exactly."""
 mail_terms = st.builds(
     MailTerms,

@@ -224,6 +224,8 @@ def test_terminal_ctrl_c(sit: Callable[..., Sitting]) -> None:
 def test_terminal_demo(sit: Callable[..., Sitting]) -> None:
     """On a real terminal the picture is black on white, and Ctrl-D lets the demo play the phone."""
     sitting = sit("demo")
+    sitting.wait_for("for this demo: ")
+    sitting.type("a password\n")
     sitting.wait_for("The code that it shows: ")
     sitting.type("\x04")
     sitting.wait_for("can be removed.")

@@ -7,6 +7,10 @@ import datetime as dt
 
 from totpkit import HOTP, TOTP, Accepted, Algorithm, KeyURI, Rejected, Secret, Steam, Window, qr
 from totpkit import Token  # E: attr-defined
+from totpkit import Answer, AsyncAuthenticator, AsyncAuthFlow, AsyncSelfService, Authenticator, AuthFlow
+from totpkit import Authenticated, Challenge, CodeAnswer, CustomAnswer, Denied, EmailedCode, Federated
+from totpkit import FederatedAnswer, FirstFactor, Mail, Password, PasswordAnswer, RecoveryCode, SecondFactor
+from totpkit import SelfService, Totp, VisitorAnswer, parse_answer
 
 secret = Secret.generate()
 totp = TOTP(secret)
@@ -40,3 +44,104 @@ Algorithm.MD5  # E: attr-defined
 def forgotten(answer: Accepted | Rejected) -> int:
     """Take the step of an answer that may be a refusal."""
     return answer.step  # E: union-attr
+
+
+# A login: the second factor never comes first, and nobody comes in by accident.
+
+
+def compose(auth: Authenticator, later: AsyncAuthenticator, keys: list[bytes]) -> None:
+    """Put logins together that must not be."""
+
+    def check(username: str, password: str) -> str | None:
+        return None
+
+    async def check_later(username: str, password: str) -> str | None:
+        return None
+
+    def send(mail: Mail) -> None:
+        pass
+
+    first = Password(check)
+    AuthFlow(Totp(auth), name="shop", keys=keys)  # E: arg-type
+    AuthFlow(RecoveryCode(auth), name="shop", keys=keys)  # E: arg-type
+    AuthFlow(Totp(auth) | RecoveryCode(auth), first, name="shop", keys=keys)  # E: arg-type  # E: arg-type
+    AuthFlow(first, Password(check), name="shop", keys=keys)  # E: arg-type
+    AuthFlow(first, Totp(auth), Federated("google"), name="shop", keys=keys)  # E: arg-type
+    AuthFlow([first], name="shop", keys=keys)  # E: arg-type
+    AuthFlow(first, [Totp(auth)], name="shop", keys=keys)  # E: arg-type
+    AuthFlow(name="shop", keys=keys)  # E: call-arg
+    AuthFlow(first, Totp(auth), name="shop", keys=b"k" * 32)  # E: arg-type
+    AuthFlow(first, Totp(auth), name="shop", keys=["k" * 32])  # E: list-item
+    AuthFlow(first, Totp(auth), keys=keys)  # E: call-arg
+    AsyncAuthFlow(Totp(later), name="shop", keys=keys)  # E: arg-type
+    first | Totp(auth)  # E: operator
+    Totp(auth) | first  # E: operator
+    Federated("google") | Password(check) | Totp(auth)  # E: operator
+    Password(lambda username, password: True)  # E: return-value  # E: arg-type
+    Password("alice")  # E: arg-type
+    Totp()  # E: call-arg
+    Totp(auth, required="no")  # E: arg-type
+    Totp(auth, label_of=lambda account_id: None)  # E: return-value  # E: arg-type
+    EmailedCode(auth, mailer=send)  # E: call-arg
+    EmailedCode(auth, mailer=print, address_of="a@b.c")  # E: arg-type
+    flow = AuthFlow(first, Totp(auth), name="shop", keys=keys)
+    SelfService(later, flow)  # E: arg-type
+    AsyncSelfService(later, flow)  # E: arg-type
+
+
+def submit(flow: AuthFlow, answer: VisitorAnswer) -> str:
+    """Take for granted that somebody is in."""
+    flow.submit("ticket", "123456")  # E: arg-type
+    flow.submit("ticket", {"type": "code"})  # E: arg-type
+    flow.submit(CodeAnswer("123456"), "ticket")  # E: arg-type  # E: arg-type
+    flow.begin("browser")  # E: call-arg
+    flow.begin(binding=None)  # E: arg-type
+    result = flow.submit("ticket", answer, binding="browser")
+    flow.resume("ticket").account_id  # E: union-attr  # E: union-attr
+    flow.begin().account_id  # E: attr-defined
+    if result.account_id:  # E: union-attr  # E: union-attr
+        pass
+    if isinstance(result, Challenge):
+        return result.account_id  # E: attr-defined  # E: no-any-return
+    return result.account_id  # E: union-attr
+
+
+def not_matched(flow: AuthFlow) -> str:  # E: return
+    """Forget one of three."""
+    match flow.submit("ticket", CodeAnswer("123456")):
+        case Authenticated(account_id=who):
+            return who
+        case Denied():
+            return ""
+
+
+async def not_awaited(flow: AsyncAuthFlow, desk: AsyncSelfService) -> bool:
+    """Use what was not awaited."""
+    admitted: bool = flow.submit("ticket", CodeAnswer("123456"))  # E: assignment
+    flow.resume("ticket").prompts  # E: attr-defined
+    flow.begin().ticket  # E: attr-defined
+    (await flow.begin()).account_id  # E: attr-defined
+    flow.submit(flow.begin(), CodeAnswer("123456"))  # E: arg-type
+    codes: tuple[str, ...] = desk.new_recovery_codes("proof")  # E: assignment
+    if admitted:
+        return flow.begin_step_up("proof")  # E: return-value
+    return await flow.begin_step_up("proof")  # E: return-value
+
+
+def visitors(flow: AuthFlow, sent: dict[str, object]) -> VisitorAnswer:
+    """Take a visitor's word for the app's."""
+    app: VisitorAnswer = FederatedAnswer("google", "google:1")  # E: assignment
+    provider: FederatedAnswer = parse_answer(sent)  # E: assignment
+    parse_answer("code=123456")  # E: arg-type
+    answers: list[Answer] = [FederatedAnswer("google", "google:1")]
+    return answers[0]  # E: return-value
+
+
+class Magic(FirstFactor):
+    def check(self, answer: CustomAnswer) -> bool:  # E: override
+        return True
+
+
+class Key(SecondFactor):
+    def check(self, account_id: str, answer: CustomAnswer) -> str:  # E: override
+        return account_id

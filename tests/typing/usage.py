@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never, assert_type
 
@@ -11,17 +12,56 @@ from totpkit import (
     TOTP,
     Accepted,
     Algorithm,
+    Answer,
+    AsyncAuthenticator,
+    AsyncAuthFlow,
+    AsyncSelfService,
+    Authenticated,
+    Authenticator,
+    AuthFlow,
+    Challenge,
+    CodeAnswer,
+    CodePrompt,
+    Confirmed,
+    CustomAnswer,
+    CustomPrompt,
+    Denied,
+    EmailAnswer,
+    EmailedCode,
+    EmailPrompt,
+    Enrollment,
+    EnrollmentPrompt,
+    Federated,
+    FederatedAnswer,
+    FederatedPrompt,
+    FirstFactor,
     InvalidParameterError,
     InvalidPayloadError,
     InvalidSecretError,
     InvalidURIError,
     KeyURI,
+    Mail,
+    MailTemplate,
+    Password,
+    PasswordAnswer,
+    PasswordPrompt,
+    Prompt,
     Reason,
+    RecoveryAnswer,
+    RecoveryCode,
+    RecoveryPrompt,
     Rejected,
+    SecondFactor,
     Secret,
+    SelfService,
+    SendEmail,
+    SkipAnswer,
     Steam,
+    Totp,
     TotpkitError,
+    VisitorAnswer,
     Window,
+    parse_answer,
     qr,
 )
 from totpkit.migration import MigrationPayload
@@ -131,3 +171,168 @@ def evidence(error: TotpkitError) -> str:
     if isinstance(error, InvalidSecretError | InvalidPayloadError | ValueError):
         return "bad value"
     return "other"
+
+
+# A login
+
+
+def check_password(username: str, password: str) -> str | None:
+    """Check a password."""
+    return "acct-1" if username and password else None
+
+
+async def check_later(username: str, password: str, *, context: object) -> str | None:
+    """Check a password, with what the request knows."""
+    return check_password(username, password) if context else None
+
+
+def address_of(account_id: str) -> str | None:
+    """Return where mail goes."""
+    return f"{account_id}@example.com"
+
+
+def send(mail: Mail) -> None:
+    """Send a letter."""
+    assert_type(mail.to, str)
+
+
+async def send_later(mail: Mail) -> None:
+    """Send a letter."""
+    assert_type(mail.html, str)
+
+
+async def admits(account_id: str) -> bool:
+    """Admit everybody."""
+    return bool(account_id)
+
+
+class MagicLink(FirstFactor):
+    """A first factor of the app's own."""
+
+    name = "link"
+
+    def check(self, answer: CustomAnswer) -> str | None:
+        """Return whose link it is."""
+        link = answer.data.get("link")
+        return link if isinstance(link, str) else None
+
+
+class HardwareKey(SecondFactor):
+    """A second factor of the app's own, awaited."""
+
+    name = "key"
+    methods = ("hwk",)
+
+    async def prompt(self, account_id: str) -> CustomPrompt:
+        """Ask a question."""
+        return CustomPrompt(self.name, {"question": account_id})
+
+    async def check(self, account_id: str, answer: CustomAnswer) -> bool:
+        """Check the answer."""
+        return answer.data.get("signed") == account_id
+
+
+def flows(auth: Authenticator, later: AsyncAuthenticator) -> tuple[AuthFlow, AsyncAuthFlow]:
+    """Put a login together for either colour."""
+    first = Password(check_password) | Federated("google") | MagicLink()
+    assert_type(first, FirstFactor)
+    second = (
+        Totp(auth, label_of=str.upper, required=lambda account_id: account_id != "acct-2", enroll=True)
+        | RecoveryCode(auth)
+        | EmailedCode(auth, mailer=send, address_of=address_of, template=MailTemplate(html=""))
+    )
+    assert_type(second, SecondFactor)
+    flow = AuthFlow(first, second, name="shop", keys=[os.urandom(32)], clock=time.time)
+    AuthFlow(Password(check_password), name="shop", keys=(os.urandom(32),))
+    awaited = AsyncAuthFlow(
+        Password(check_later),
+        Totp(later, required=admits) | HardwareKey(),
+        EmailedCode(later, mailer=send_later, address_of=address_of, digits=8),
+        name="shop",
+        keys=[os.urandom(32)],
+    )
+    return flow, awaited
+
+
+def visit(flow: AuthFlow, sent: Mapping[str, object]) -> str:
+    """Answer a challenge, and know that there are three results."""
+    challenge = assert_type(flow.begin(binding="browser", context=object()), Challenge)
+    answer = assert_type(parse_answer(sent), VisitorAnswer)
+    result = flow.submit(challenge.ticket, answer, binding="browser")
+    match result:
+        case Challenge(ticket=ticket, prompts=prompts, problem=problem, retry_after=wait):
+            assert_type(prompts, tuple[Prompt, ...])
+            assert_type(problem, Reason | None)
+            assert_type(wait, float | None)
+            assert_type(result.seconds_left, float)
+            assert_type(result.to_dict(), dict[str, object])
+            return assert_type(ticket, str)
+        case Authenticated(account_id=who, methods=methods, factors=factors):
+            assert_type(methods, tuple[str, ...])
+            assert_type(factors, tuple[str, ...])
+            assert_type(result.proof, str)
+            assert_type(result.enrolled, bool)
+            assert_type(flow.begin_step_up(result.proof), Challenge | Denied)
+            return assert_type(who, str)
+        case Denied(reason=reason):
+            return assert_type(reason, Reason)
+        case _:
+            assert_never(result)
+
+
+def shown(prompt: Prompt) -> str:
+    """Match every prompt, and know that there is no other."""
+    match prompt:
+        case EnrollmentPrompt():
+            assert_type(prompt.qr(), QR)
+            return prompt.uri + prompt.secret
+        case CodePrompt(digits=digits):
+            return str(assert_type(digits, int))
+        case EmailPrompt(address_hint=hint, sent=sent):
+            assert_type(sent, bool)
+            return hint
+        case FederatedPrompt(provider=name) | CustomPrompt(factor=name):
+            return name
+        case PasswordPrompt() | RecoveryPrompt():
+            return ""
+        case _:
+            assert_never(prompt)
+
+
+def answers() -> list[Answer]:
+    """Make every answer; the app's own word for a provider's is one for the app alone."""
+    visitors: list[VisitorAnswer] = [
+        PasswordAnswer("alice", "pw"),
+        CodeAnswer("123456"),
+        RecoveryAnswer("0123-4567"),
+        SendEmail(),
+        EmailAnswer("123456"),
+        SkipAnswer(),
+        CustomAnswer("key", {"signed": "x"}),
+    ]
+    return [*visitors, FederatedAnswer("google", "google:1")]
+
+
+def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
+    """Let somebody change their phone."""
+    desk = SelfService(auth, flow, allowed=lambda account_id: account_id != "acct-2", max_age=60)
+    assert_type(desk.begin_replacement(proof), Enrollment | Denied)
+    assert_type(desk.new_recovery_codes(proof), tuple[str, ...] | Denied)
+    assert_type(desk.switch_off(proof), Denied | None)
+    answer = assert_type(desk.confirm_replacement(proof, "123456"), Accepted | Rejected | Denied)
+    return answer.proof if isinstance(answer, Confirmed) else proof
+
+
+async def awaited(auth: AsyncAuthenticator, flow: AsyncAuthFlow, proof: str) -> str | None:
+    """Await both faces of another colour; they answer the same."""
+    challenge = assert_type(await flow.begin(binding="browser"), Challenge)
+    result = await flow.submit(challenge.ticket, SkipAnswer(), binding="browser")
+    assert_type(result, Challenge | Authenticated | Denied)
+    assert_type(await flow.resume(challenge.ticket), Challenge | Denied)
+    assert_type(await flow.begin_step_up(proof), Challenge | Denied)
+    desk = AsyncSelfService(auth, flow, allowed=admits)
+    assert_type(await desk.provisioning(proof), Enrollment | Denied)
+    assert_type(await desk.enroll(proof), Enrollment | Denied)
+    assert_type(await desk.confirm(proof, "123456"), Accepted | Rejected | Denied)
+    assert_type(await desk.cancel_replacement(proof), Denied | None)
+    return result.account_id if isinstance(result, Authenticated) else None

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from totpkit._account_id import checked_account_id
 from totpkit._colour import Colour
+from totpkit._otpauth import checked_account
 from totpkit.errors import FlowError, InvalidParameterError
 
 Callback: TypeAlias = Callable[..., object]
@@ -35,16 +36,19 @@ class App:
     async def text(self, name: str, function: Callback, *subject: object) -> str | None:
         """Return the text that the app answers, or ``None``; :class:`FlowError` for anything else."""
         answer = await self.ask(function, *subject)
-        if answer is None or type(answer) is str:
+        if answer is None or (type(answer) is str and answer):
             return answer
-        raise FlowError(f"{name} must return a str or None, not {type(answer).__name__}")
+        kind = "an empty one" if answer == "" else type(answer).__name__
+        raise FlowError(f"{name} must return a str or None, not {kind}")
 
     async def label(self, function: Callback, account_id: str) -> str:
         """Return what the phone shall show; :class:`FlowError` for anything but a ``str``."""
         label = await self.text("label_of", function, account_id)
-        if label is None:
-            raise FlowError("label_of must return a str: the phone shows it")
-        return label
+        try:
+            return checked_account("label_of", label)
+        except InvalidParameterError as error:
+            problem = error.problem
+        raise FlowError(f"label_of returned no label: that {problem}")
 
     async def flag(self, name: str, function: Callback, *subject: object) -> bool:
         """Return the app's yes or no; :class:`FlowError` for anything else, however true."""

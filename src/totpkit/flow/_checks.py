@@ -39,7 +39,7 @@ class Checks:
     ) -> Change[Rejected | None]:
         """Send a new code, or say why not; :class:`MailError` if it does not leave."""
         address = await app.text("address_of", factor.address_of, account_id)
-        if not address:
+        if address is None:
             raise MailError("the account has no address to send a code to")
         code = _new_code(factor.digits)
         digest = self._digests(account_id, binding, code)[0]

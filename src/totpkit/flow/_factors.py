@@ -40,7 +40,10 @@ class FirstFactor:
         return (self,)
 
     def prompt(self) -> CustomPrompt | Awaitable[CustomPrompt]:
-        """Return what the visitor is asked for; it may take ``context=``."""
+        """Return what the visitor is asked for; it may take ``context=``.
+
+        It is called whenever the step is shown, again after a reload too.
+        """
         return CustomPrompt(self.name)
 
     def check(self, answer: CustomAnswer) -> str | Awaitable[str | None] | None:
@@ -90,7 +93,10 @@ class SecondFactor:
         return (self,)
 
     def prompt(self, account_id: str) -> CustomPrompt | Awaitable[CustomPrompt]:
-        """Return what the visitor is asked for; it may take ``context=``."""
+        """Return what the visitor is asked for; it may take ``context=``.
+
+        It is called whenever the step is shown, again after a reload too.
+        """
         del account_id
         return CustomPrompt(self.name)
 

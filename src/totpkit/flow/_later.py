@@ -178,7 +178,6 @@ def _factor_for(factors: tuple[SecondFactor, ...], answer: Answer) -> SecondFact
             return next((factor for factor in factors if isinstance(factor, RecoveryCode)), None)
         case SendEmail() | EmailAnswer():
             return next((factor for factor in factors if isinstance(factor, EmailedCode)), None)
-        case CustomAnswer(name):
-            own = [factor for factor in factors if not isinstance(factor, Totp | RecoveryCode | EmailedCode)]
-            return next((factor for factor in own if factor.name == name), None)
-    return None
+    own = [factor for factor in factors if not isinstance(factor, Totp | RecoveryCode | EmailedCode)]
+    named = answer.factor if isinstance(answer, CustomAnswer) else None
+    return next((factor for factor in own if factor.name == named), None)

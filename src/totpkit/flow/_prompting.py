@@ -65,7 +65,7 @@ async def _of_second(
         case EmailedCode():
             address = await app.text("address_of", factor.address_of, at.account_id)
             sent = live(record, owner_of(at.owner), accounts.ledger.now()) is not None
-            return EmailPrompt(hint_of(address), sent) if address else None
+            return None if address is None else EmailPrompt(hint_of(address), sent)
     return _custom(factor.name, await app.ask(factor.prompt, at.account_id))
 
 

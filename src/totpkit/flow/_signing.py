@@ -10,6 +10,7 @@ from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from totpkit.errors import InvalidParameterError
+from totpkit.flow._hidden import Hidden
 
 LEAST_KEY_BYTES = 32
 LONGEST = 4096
@@ -21,7 +22,7 @@ _decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
-class Signature(Generic[T]):
+class Signature(Hidden, Generic[T]):
     """Signs values of one shape for one purpose, with the first key; any of them verifies.
 
     What verifies was written here, so its shape is not looked at again. Shows no key.
@@ -45,11 +46,14 @@ class Signature(Generic[T]):
             signed = self._signer.unsign(text)
         except BadSignature:
             return None
+        mac = text[text.rindex(".") + 1 :].encode("ascii")
+        if base64_encode(base64_decode(mac)) != mac:  # base64 has several spellings of one value
+            return None
         value: T = _decode(base64_decode(signed).decode("ascii"))
         return value
 
 
-class Signing:
+class Signing(Hidden):
     """The app's keys, from which each purpose has its own. Shows none of them."""
 
     __slots__ = ("_keys",)
