@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from tests.faces import ASYNC, SYNC
 from tests.flow_model import ACCOUNTS, ALICE, BOB, KIOSK, MALLORY, PEOPLE, SHAPES
 from tests.flow_world import Held, World
+from totpkit import FlowError
 
 REACHED: set[tuple[str, str]] = set()
 LATER = ("code", "recovery", "mailed", "pin", "skip", "send", "replayed code", "spent recovery", "wrong")
@@ -35,6 +36,9 @@ ACTS = (
     "new_recovery_codes",
     "switch_off",
 )
+SHOPS = ("shop", "twin", "old shop")
+"""Flows that differ by their names alone, or by their steps alone."""
+
 CHANGES = {
     "phone": ("begin_replacement", "confirm_replacement"),
     "no phone": ("begin_replacement", "cancel_replacement"),
@@ -52,7 +56,7 @@ ways = st.sampled_from(["code", "code", "recovery", "mailed"])
 class Life(RuleBasedStateMachine):
     """Alice, Bob and Mallory, each with an account."""
 
-    @initialize(colour=st.sampled_from([SYNC] * 5 + [ASYNC]))
+    @initialize(colour=st.sampled_from([SYNC] * 11 + [ASYNC]))
     def start(self, colour: str) -> None:
         """Open the apps; nobody has logged in yet."""
         self.colour = colour
@@ -149,29 +153,49 @@ class Life(RuleBasedStateMachine):
         """Do something by a proof of one's own."""
         self.serve(who, act, place, number)
 
-    @rule(who=honest, flow=st.sampled_from(["shop", "bank"]), change=st.sampled_from(sorted(CHANGES)))
-    def change_something(self, who: str, flow: str, change: str) -> None:
-        """Log in by the phone, and change one's credential at once."""
-        self.complete(who, flow, 0, "code", kiosk=False)
+    @rule(
+        who=honest,
+        flow=st.sampled_from(["shop", "bank"]),
+        change=st.sampled_from(sorted(CHANGES)),
+        way=st.sampled_from(["code", "code", "code", "mailed"]),
+    )
+    def change_something(self, who: str, flow: str, change: str, way: str) -> None:
+        """Log in, and change one's credential at once."""
+        self.complete(who, flow, 0, way, kiosk=False)
         for act in CHANGES[change]:
             self.serve(who, act, 0, 1)
 
     @rule(who=honest, flow=st.sampled_from(["shop", "bank"]))
     def lose_the_phone(self, who: str, flow: str) -> None:
         """Log in by a recovery code, which is enough for a new phone and shows no old one."""
-        self.change_something(who, "shop", "codes")
+        self.change_something(who, "shop", "codes", "code")
         self.complete(who, flow, 0, "recovery", kiosk=False)
         for act in ("provisioning", "new_recovery_codes", *CHANGES["phone"]):
             self.serve(who, act, 0, 1)
 
-    @rule(who=st.sampled_from(PEOPLE), flow=st.sampled_from(["club", "lounge"]))
-    def skip(self, who: str, flow: str) -> None:
-        """Pass without a phone where that is allowed, and enroll one after all."""
+    @rule(who=st.sampled_from(PEOPLE), flow=st.sampled_from(["club", "lounge"]), enroll=st.booleans())
+    def skip(self, who: str, flow: str, enroll: bool) -> None:  # noqa: FBT001 - drawn
+        """Pass without a phone where that is allowed; enroll one after all, or try to step up by none."""
         self.arrive(who, flow, 1, kiosk=False)
         if self.world.held[-1].place.stage == "enrolling":
             self.respond(who, 0, "skip", 0)
-        for act in ("enroll", "confirm"):
-            self.serve(who, act, 0, 1)
+        if enroll:
+            self.serve(who, "enroll", 0, 1)
+            self.serve(who, "confirm", 0, 1)
+        elif self.world.proofs:
+            proof, _ = self.world.proofs[-1]
+            flow = self.world.model.certificates[proof].flow
+            self.world.step_up(who, flow, proof, self.browser(who, kiosk=False))
+
+    @rule(who=honest, flow=flows, early=st.sampled_from([0, 1]), place=recent)
+    def come_back_late(self, who: str, flow: str, early: int, place: int) -> None:
+        """Load a page again at the end of its life, or just before it."""
+        self.arrive(who, flow, 0, kiosk=False)
+        self.respond(who, 0, "pin", 0)
+        held = self.pick([held for held in self.world.held if held.whose == who], place)
+        if held is not None:
+            self.world.clock.time = held.place.expires_at - early
+            self.world.resume(who, held.place.flow, held.ticket, held.place.binding)
 
     @rule(who=honest, place=recent, way=ways)
     def step_up(self, who: str, place: int, way: str) -> None:
@@ -211,10 +235,29 @@ class Life(RuleBasedStateMachine):
 
     # The attacker
 
-    @rule(flow=flows, number=numbers, kiosk=st.booleans())
-    def attack_by_password(self, flow: str, number: int, kiosk: bool) -> None:  # noqa: FBT001 - drawn
-        """Pass a first step."""
+    @rule(flow=flows, number=numbers, kiosk=st.booleans(), then=st.lists(kinds, max_size=2))
+    def attack_by_password(self, flow: str, number: int, kiosk: bool, then: list[str]) -> None:  # noqa: FBT001 - drawn
+        """Pass a first step, and try what he holds at the next."""
         self.arrive(MALLORY, flow, number, kiosk=kiosk)
+        for kind in then:
+            self.respond(MALLORY, 0, kind, number)
+
+    @rule(shops=st.permutations(SHOPS), act=st.sampled_from(ACTS), kind=kinds)
+    def attack_by_another_app(self, shops: list[str], act: str, kind: str) -> None:
+        """Take a ticket of his own, or anybody's proof, to another app with the same keys."""
+        self.arrive(MALLORY, shops[0], 0, kiosk=False)
+        held = self.world.held[-1]
+        answer = self.world.answer(MALLORY, kind, held.place, 0)
+        self.world.submit(MALLORY, shops[1], held.ticket, answer, held.place.binding)
+        self.serve(MALLORY, act, 0, 0, shops[2])
+
+    @rule(flow=st.sampled_from(["shop", "club", "bank"]), number=numbers)
+    def attack_by_mail(self, flow: str, number: int) -> None:
+        """Read the code that Alice has asked for over her shoulder, and type it into a login of his own."""
+        self.arrive(ALICE, flow, 0, kiosk=False)
+        self.respond(ALICE, 0, "send", 0)
+        self.arrive(MALLORY, flow, 0, kiosk=False)
+        self.respond(MALLORY, 0, "mailed", number)
 
     @rule(place=recent, kind=kinds, number=numbers)
     def attack_by_answer(self, place: int, kind: str, number: int) -> None:
@@ -228,8 +271,9 @@ class Life(RuleBasedStateMachine):
         if held is not None:
             answer = self.world.answer(MALLORY, kind, held.place, number)
             binding = self.browser(MALLORY, kiosk=kiosk)
-            self.world.submit(MALLORY, flow or held.place.flow, held.ticket, answer, binding)
-            self.world.resume(MALLORY, flow or held.place.flow, held.ticket, binding)
+            flow = flow or held.place.flow
+            self.world.submit(MALLORY, flow, held.ticket, answer, binding)
+            self.world.resume(MALLORY, flow, held.ticket, binding)
 
     @rule(place=recent, flow=st.none() | flows, kiosk=st.booleans(), whole=st.booleans())
     def attack_by_step_up(self, place: int, flow: str | None, kiosk: bool, whole: bool) -> None:  # noqa: FBT001 - drawn
@@ -258,8 +302,13 @@ class Life(RuleBasedStateMachine):
             flow = self.world.model.certificates[proof].flow
             self.world.resume(MALLORY, flow, proof, self.browser(MALLORY, kiosk=False))
 
-    @rule(flow=st.sampled_from(["shop", "bank", "club"]), pin=st.booleans(), times=st.integers(1, 3))
-    def attack_by_guesses(self, flow: str, pin: bool, times: int) -> None:  # noqa: FBT001 - drawn
+    @rule(
+        flow=st.sampled_from(["shop", "bank", "club"]),
+        pin=st.booleans(),
+        times=st.integers(1, 3),
+        then=st.none() | ways,
+    )
+    def attack_by_guesses(self, flow: str, pin: bool, times: int, then: str | None) -> None:  # noqa: FBT001 - drawn
         """Guess at Alice's second factor, with her PIN between the guesses where one is asked for."""
         for _ in range(times):
             self.arrive(MALLORY, flow, 0, kiosk=False)
@@ -267,6 +316,8 @@ class Life(RuleBasedStateMachine):
             if held.whose == MALLORY and held.place.step:
                 self.respond(MALLORY, 0, "pin" if pin else "wrong", 0)
                 self.respond(MALLORY, 0, "wrong", 0)
+        if then is not None:
+            self.complete(ALICE, "bank", 0, then, kiosk=False)
 
     @precondition(lambda self: self.colour == SYNC)
     @rule(
@@ -318,7 +369,7 @@ USUAL = {
     *((act, came_to) for act in ACTS for came_to in ("accepted", "denied")),
 }
 EXPLORE = settings(
-    max_examples=80,
+    max_examples=60,
     stateful_step_count=50,
     suppress_health_check=[HealthCheck.too_slow],
     report_multiple_bugs=False,
@@ -463,5 +514,5 @@ def test_faults(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for where, swaps in texts.items():
         rewritten(monkeypatch, where, *swaps)
     search = settings(EXPLORE, max_examples=400, phases=[Phase.generate], database=None, derandomize=True)
-    with pytest.raises((AssertionError, ValueError, IndexError)):
+    with pytest.raises((AssertionError, FlowError, ValueError)):
         run_state_machine_as_test(Life, settings=search)

@@ -52,7 +52,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def at_the_deadline() -> Iterator[None]:
     """See that the block raises MailError when the time is over, and leaves no thread behind."""
     begun = time.monotonic()
-    with pytest.raises(MailError, match="^the mail did not leave: TimeoutError$"):
+    with pytest.raises(MailError, match=r"^the mail did not leave: TimeoutError$"):
         yield
     assert TIMEOUT <= time.monotonic() - begun < TIMEOUT + GRACE
     wait_for_errands()
@@ -108,7 +108,7 @@ def no_queue() -> tuple[socket.socket, ExitStack]:
     listener = clients.enter_context(socket.create_server((HOST, 0), backlog=0))
     for _ in range(8):
         client = clients.enter_context(socket.socket())
-        client.setblocking(False)
+        client.settimeout(0)
         client.connect_ex(listener.getsockname())
     return listener, clients
 
@@ -190,7 +190,6 @@ def test_not_late() -> None:
 def test_farewell() -> None:
     """A letter that was taken has left, however long the server takes to say good-bye."""
     heard: list[bytes] = []
-    behaviour = saying(*TAKEN[:-1], b"354 go on\r\n", *[b""] * 100, heard=heard, then=dripping)
 
     def taking(connection: socket.socket) -> None:
         lines = connection.makefile("rb")
@@ -204,7 +203,6 @@ def test_farewell() -> None:
         heard.append(lines.readline())
         dripping(connection)
 
-    del behaviour
     with misbehaving(taking) as port:
         begun = time.monotonic()
         mailer(
@@ -263,5 +261,5 @@ def test_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refused)
-    with pytest.raises(MailError, match="^the mail did not leave: RuntimeError$"):
+    with pytest.raises(MailError, match=r"^the mail did not leave: RuntimeError$"):
         mailer(25)(MAIL)

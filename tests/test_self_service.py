@@ -34,6 +34,7 @@ from totpkit import (
     FederatedAnswer,
     FlowError,
     InvalidParameterError,
+    NewRecoveryCodes,
     Reason,
     RecoveryAnswer,
     Rejected,
@@ -471,7 +472,9 @@ def test_new_recovery_codes(colour: str) -> None:
     shop.told()
     codes = shop.desk().new_recovery_codes(proof)
     assert shop.told() == [events.RecoveryCodesIssued(account_id=WHO, at=shop.clock(), count=10)]
+    assert isinstance(codes, NewRecoveryCodes)
     assert shop.desk().new_recovery_codes(proof) == INVALID
+    shown(shop.desk().provisioning(codes.proof))
     challenge = alice.come_in()
     assert alice.answer(challenge, RecoveryAnswer(older[0])).problem is Reason.MISMATCH
     result = lets_in(alice.answer(challenge, RecoveryAnswer(codes[0])))

@@ -47,7 +47,7 @@ from totpkit.flow._answers import (
     VisitorAnswer as VisitorAnswer,
     parse_answer as parse_answer,
 )
-from totpkit.flow._desk import Confirmed as Confirmed
+from totpkit.flow._desk import Confirmed as Confirmed, NewRecoveryCodes as NewRecoveryCodes
 from totpkit.flow._factors import (
     EmailedCode as EmailedCode,
     Federated as Federated,

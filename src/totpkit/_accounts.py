@@ -78,7 +78,8 @@ class Accounts:
         return change.outcome
 
     async def issue_recovery_codes(self, account_id: str) -> tuple[str, ...]:
-        return await self.issuance(account_id, Scope.OPEN)
+        codes, _ = await self.issuance(account_id, Scope.OPEN)
+        return codes
 
     async def status(self, account_id: str) -> Status:
         record = await self.read(account_id)
@@ -156,19 +157,19 @@ class Accounts:
             ),
         )
 
-    async def issuance(self, account_id: str, scope: Scope) -> tuple[str, ...]:
+    async def issuance(self, account_id: str, scope: Scope) -> tuple[tuple[str, ...], int]:
         policy = self.ledger.policy
         read = await self.read(account_id)
         if read.active is None or scope.generation not in {None, read.generation}:
-            return ()
+            return (), read.generation
         codes = tuple(new_recovery_code() for _ in range(policy.recovery_codes))
         hashes = await self.colour.offload(partial(RecoverySet.of, codes, cost=policy.recovery_cost))
         change = await self._rewrite(account_id, lambda record: issued(record, hashes, read.generation))
         if change.after.recovery is not hashes:
-            return ()
+            return (), change.after.generation
         event = events.RecoveryCodesIssued(account_id=account_id, at=change.at, count=len(codes))
         await self.herald.tell(event)
-        return codes
+        return codes, change.after.generation
 
     async def redemption(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
         symbols = read_recovery_code(code)

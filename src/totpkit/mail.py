@@ -76,7 +76,7 @@ class SMTPMailer:
         self._security = security
         self._sender = _checked_sender(sender)
         self._timeout = within("timeout", timeout, 0.1, 300.0)
-        self._context = ssl.create_default_context() if context is None else context
+        self._context = _checked_context(context)
         self._log_in = _login(username, password)
 
     def __call__(self, mail: Mail, /) -> None:
@@ -229,6 +229,14 @@ def _checked_host(host: object) -> str:
     if isinstance(host, str) and is_unicode(host) and _HOST.fullmatch(host):
         return host
     raise InvalidParameterError("host", "must be the name or the address of a server, without a port")
+
+
+def _checked_context(context: object) -> ssl.SSLContext:
+    if context is None:
+        return ssl.create_default_context()
+    if isinstance(context, ssl.SSLContext):
+        return context
+    raise InvalidParameterError("context", f"must be an ssl.SSLContext, not {type(context).__name__}")
 
 
 def _login(username: object, password: object) -> Callable[[smtplib.SMTP], object]:

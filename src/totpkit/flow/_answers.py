@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from totpkit._text import is_unicode
 from totpkit.errors import InvalidParameterError, InvalidPayloadError
 from totpkit.flow._hidden import Hidden
 
@@ -111,7 +112,7 @@ def parse_answer(sent: Mapping[str, object]) -> VisitorAnswer:
 
 def _text(sent: Mapping[str, object], name: str) -> str:
     value = sent.get(name)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not is_unicode(value):
         raise InvalidPayloadError(f"an answer of this type must have the text {name}")
     return value
 

@@ -3,9 +3,9 @@
 The faces document what each method does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from totpkit._accounts import Accounts
 from totpkit._enrollment import Enrollment
@@ -28,6 +28,19 @@ class Confirmed(Accepted, Hidden):
     """A new phone is in use; ``proof`` takes the place of the one that ended with the old credential."""
 
     proof: str = field(default="", repr=False)
+
+
+class NewRecoveryCodes(tuple[str, ...]):  # noqa: SLOT001 - what has a length of its own can have none
+    """New recovery codes; ``proof`` takes the place of the one that ended with the old ones."""
+
+    proof: str
+
+    @classmethod
+    def of(cls, codes: Iterable[str], proof: str) -> Self:
+        """Return the codes with a proof."""
+        made = cls(codes)
+        made.proof = proof
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +130,14 @@ class Desk:
             return by
         return _ended((await self.accounts.cancellation(by.account_id, by.scope)).outcome)
 
-    async def new_recovery_codes(self, proof: str, app: App) -> tuple[str, ...] | Denied:
+    async def new_recovery_codes(self, proof: str, app: App) -> NewRecoveryCodes | Denied:
         by = await self._admitted(proof, app, by_two_kept)
         if isinstance(by, Denied):
             return by
-        codes = await self.accounts.issuance(by.account_id, by.scope)
-        return codes or Denied(Reason.PROOF_INVALID)
+        codes, generation = await self.accounts.issuance(by.account_id, by.scope)
+        if not codes:
+            return Denied(Reason.PROOF_INVALID)
+        return NewRecoveryCodes.of(codes, self._renewed(by.proof, generation))
 
     async def switch_off(self, proof: str, app: App) -> Denied | None:
         by = await self._admitted(proof, app, by_two)
@@ -159,14 +174,12 @@ class Desk:
         if isinstance(outcome, Rejected):
             return Denied(outcome.reason) if outcome.reason is Reason.PROOF_INVALID else outcome
         factors = tuple(dict.fromkeys((*by.proof.factors, Totp.name)))
-        proof = Proof(
-            account_id=by.account_id,
-            factors=factors,
-            at=by.proof.at,
-            generation=change.after.generation,
-            login=by.proof.login,
-        )
-        return Confirmed(outcome.step, outcome.drift, self.login.finish.proofs.write(proof))
+        renewed = self._renewed(by.proof._replace(factors=factors), change.after.generation)
+        return Confirmed(outcome.step, outcome.drift, renewed)
+
+    def _renewed(self, proof: Proof, generation: int) -> str:
+        """Return a proof of the same login for the credential as it is now, of the same age."""
+        return self.login.finish.proofs.write(proof._replace(generation=generation))
 
 
 def desk_of(accounts: Accounts, login: Login, allowed: AnswersFlag | None, max_age: float) -> Desk:

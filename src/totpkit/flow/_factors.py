@@ -92,8 +92,8 @@ class SecondFactor:
         """The factors of the step: this one, or those that ``|`` has joined."""
         return (self,)
 
-    def prompt(self, account_id: str) -> CustomPrompt | Awaitable[CustomPrompt]:
-        """Return what the visitor is asked for; it may take ``context=``.
+    def prompt(self, account_id: str) -> CustomPrompt | Awaitable[CustomPrompt | None] | None:
+        """Return what the visitor is asked for, or ``None`` to offer nothing; it may take ``context=``.
 
         It is called whenever the step is shown, again after a reload too.
         """

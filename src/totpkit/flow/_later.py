@@ -79,7 +79,7 @@ class Later:
         if await flag_of("required", factor.required, at, app):
             return await self.asking.not_offered(visit)
         record = await self.checks.accounts.read(at.account_id)
-        if record.generation != at.generation:
+        if record.generation != at.generation or record.active is not None:
             return denied(at.stage, Reason.TICKET_INVALID)
         if self.checks.accounts.refused(at.account_id, record) is not None:
             return await self.asking.standing(visit, record)

@@ -7,7 +7,7 @@ from totpkit._enrollment import Enrollment
 from totpkit._outcome import Accepted, Rejected
 from totpkit.errors import InvalidParameterError
 from totpkit.flow._callback import AnswersFlag, App
-from totpkit.flow._desk import Desk, desk_of
+from totpkit.flow._desk import Desk, NewRecoveryCodes, desk_of
 from totpkit.flow._flows import AsyncAuthFlow, AuthFlow, login_of
 from totpkit.flow._proof import LIFETIME
 from totpkit.flow._results import Denied
@@ -80,10 +80,11 @@ class SelfService:
         """Take the first phone into use if *code* is its code; a :class:`Confirmed` as for a replacement."""
         return drive(self._desk.confirm(proof, code, App(self._colour, context)))
 
-    def new_recovery_codes(self, proof: str, *, context: object = None) -> tuple[str, ...] | Denied:
+    def new_recovery_codes(self, proof: str, *, context: object = None) -> NewRecoveryCodes | Denied:
         """Return new recovery codes, to be shown once; older ones end.
 
-        A login by a recovery code is not enough: a single stolen one would make ten.
+        They are a ``tuple`` of ``str``, with a ``proof`` in place of *proof*, of the same age. A
+        login by a recovery code is not enough: a single stolen one would make ten.
         """
         return drive(self._desk.new_recovery_codes(proof, App(self._colour, context)))
 
@@ -135,7 +136,7 @@ class AsyncSelfService:
         """See :meth:`SelfService.confirm`."""
         return Pending(self._desk.confirm(proof, code, App(self._colour, context)))
 
-    def new_recovery_codes(self, proof: str, *, context: object = None) -> Pending[tuple[str, ...] | Denied]:
+    def new_recovery_codes(self, proof: str, *, context: object = None) -> Pending[NewRecoveryCodes | Denied]:
         """See :meth:`SelfService.new_recovery_codes`."""
         return Pending(self._desk.new_recovery_codes(proof, App(self._colour, context)))
 
