@@ -177,7 +177,7 @@ class World:
         assert wanted is not None
         return decimal(wanted, int(self.clock() // PERIOD), DIGITS)
 
-    def answer(self, who: str, kind: str, place: Place, number: int) -> Answer:
+    def answer(self, who: str, kind: str, place: Place, number: int) -> Answer:  # noqa: C901, PLR0911 - a table
         """Return what somebody can answer, by what they hold."""
         subject = place.account or ACCOUNTS[who if who != MALLORY or number % 2 else "alice"]
         account = self.model.accounts[subject]
@@ -201,10 +201,10 @@ class World:
                     self.redeemed[-1 - number % len(self.redeemed)] if self.redeemed else ""
                 )
             case "mailed":
-                mine = [letter for letter in self.letters if letter.account == ACCOUNTS[who]]
+                letters = [letter.code for letter in self.letters if letter.account == ACCOUNTS[who]]
                 if who == MALLORY:
-                    mine += [letter for letter in self.letters if letter.asker != MALLORY]
-                return EmailAnswer(mine[-1 - number % min(len(mine), 2)].code if mine else "000000")
+                    letters += [letter.code for letter in self.letters if letter.asker != MALLORY]
+                return EmailAnswer(letters[-1 - number % min(len(letters), 2)] if letters else "000000")
             case "pin":
                 right = place.account in KNOWN[who]
                 return CustomAnswer("pin", {"pin": pin_of(place.account) if right else "0000"})
@@ -302,6 +302,10 @@ class World:
         self.shop.auth.unlock(account_id)
         self.model.accounts[account_id].failures = 0
 
+    def wait_out(self, account_id: str) -> None:
+        """Go to where a wait ends."""
+        self.clock.advance(self.shop.auth.status(account_id).retry_after or 0.0)
+
     def revoke(self, account_id: str) -> None:
         """End a credential."""
         self.shop.auth.revoke(account_id)
@@ -371,7 +375,7 @@ class World:
         if place.stage != "enrolling":
             assert enrollments == []
             if place.stage == "second":
-                assert {PROMPTS[type(prompt)] for prompt in challenge.prompts} == set(place.factors)  # type: ignore[index]
+                assert {PROMPTS[type(prompt)] for prompt in challenge.prompts} == set(place.factors)
             return
         assert len(challenge.prompts) == len(enrollments) == 1
         account = self.model.accounts[place.account]

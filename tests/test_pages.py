@@ -59,7 +59,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 ROOMS = ("how-to", "reference", "explanation")
 COMMANDS = ("secret", "key", "uri", "qr", "code", "verify", "inspect", "demo")
 STORES = [f"totpkit.stores.{module.name}" for module in pkgutil.iter_modules(stores.__path__)]
-MODULES = ["totpkit.events", "totpkit.migration", "totpkit.testing", "totpkit.vault", *STORES]
+MODULES = ["totpkit.events", "totpkit.mail", "totpkit.migration", "totpkit.testing", "totpkit.vault", *STORES]
 
 
 def text(page: str) -> str:

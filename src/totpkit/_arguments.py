@@ -139,7 +139,7 @@ def _inspect(parser: _Parser) -> None:
 
 
 def _demo(parser: _Parser) -> None:
-    parser.add_argument("--auto", action="store_true", help="play the phone too, so that it runs unattended")
+    parser.add_argument("--auto", action="store_true", help="play person and phone too, so that it runs unattended")
 
 
 def _time(parser: argparse._ActionsContainer) -> None:
@@ -237,9 +237,10 @@ _COMMANDS = (
     ),
     _Command(
         "demo",
-        "enroll a phone, see a code accepted, and refused the second time",
-        "Enroll a phone with a new secret, see its code accepted, and the same code\n"
-        "refused the second time. Where nobody answers, the demo plays the phone.",
+        "log in to an app: a password, a phone enrolled, a code refused the second time",
+        "Log in to an app by a password and a code: the phone is enrolled at the first\n"
+        "login, and asked for a code at the second; a used code is refused. Where nobody\n"
+        "answers, the demo plays the phone.",
         _demo,
     ),
 )
