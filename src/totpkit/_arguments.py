@@ -139,7 +139,8 @@ def _inspect(parser: _Parser) -> None:
 
 
 def _demo(parser: _Parser) -> None:
-    parser.add_argument("--auto", action="store_true", help="play person and phone too, so that it runs unattended")
+    unattended = "play person and phone too, so that it runs unattended"
+    parser.add_argument("--auto", action="store_true", help=unattended)
 
 
 def _time(parser: argparse._ActionsContainer) -> None:

@@ -1,6 +1,6 @@
 """Sending letters by SMTP. Knows nothing of what is in them.
 
-Standard library only: :mod:`smtplib` and :mod:`email`.
+Standard library only: ``smtplib`` and ``email``.
 """
 
 import re

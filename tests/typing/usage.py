@@ -42,6 +42,7 @@ from totpkit import (
     KeyURI,
     Mail,
     MailTemplate,
+    NewRecoveryCodes,
     Password,
     PasswordAnswer,
     PasswordPrompt,
@@ -317,7 +318,7 @@ def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
     """Let somebody change their phone."""
     desk = SelfService(auth, flow, allowed=lambda account_id: account_id != "acct-2", max_age=60)
     assert_type(desk.begin_replacement(proof), Enrollment | Denied)
-    assert_type(desk.new_recovery_codes(proof), tuple[str, ...] | Denied)
+    assert_type(desk.new_recovery_codes(proof), NewRecoveryCodes | Denied)
     assert_type(desk.switch_off(proof), Denied | None)
     answer = assert_type(desk.confirm_replacement(proof, "123456"), Accepted | Rejected | Denied)
     return answer.proof if isinstance(answer, Confirmed) else proof

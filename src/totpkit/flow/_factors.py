@@ -206,7 +206,7 @@ class RecoveryCode(SecondFactor):
 class EmailedCode(SecondFactor):
     """A code sent by mail when it is asked for.
 
-    Neither NIST SP 800-63B-4 (section 3.1.3.1) nor OWASP ASVS 5.0 (6.6.1) counts email as an
+    Neither NIST SP 800-63B-4 (section 3.1.3.1) nor OWASP ASVS 5.0 (6.3.6) counts email as an
     authenticator: it never claims ``mfa``. ``address_of(account_id)`` returns the address,
     or ``None``; ``mailer`` sends a :class:`Mail` or raises. A code of *digits* (6 to 8)
     works for *lifetime* seconds, at most 600 (NIST SP 800-63B-4, section 3.1.3.2); the next

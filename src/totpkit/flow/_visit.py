@@ -20,6 +20,9 @@ class Visit(NamedTuple):
     now: float
     ticket: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<Visit at {self.at.stage}>"  # shows neither binding nor ticket
+
 
 @dataclass(frozen=True, slots=True)
 class Doors:
