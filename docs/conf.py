@@ -24,7 +24,6 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(bool|bytes|float|int|str|(OS|Attribute|Type|Value)Error)"),
     (r"py:.*", r"(os|str|time|enum|collections)\..*"),
     (r"py:.*", r"(asyncio|redis|sqlalchemy|ssl)\..*"),
-    (r"py:mod", r"smtplib|email"),
     (r"py:class", r"totpkit\..*\.T"),  # a type variable
 ]
 myst_enable_extensions = ["attrs_block", "deflist"]

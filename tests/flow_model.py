@@ -284,11 +284,10 @@ class Model:
             return Verdict("ask", replace(at, stage="second"))
         if "totp" not in at.factors:
             return DENIED if set(at.factors) == {"recovery"} else Verdict("ask", replace(at, stage="second"))
-        if at.stepping_up or (shape.required and not shape.enroll):
-            return DENIED
-        if shape.enroll:
+        if shape.enroll and not at.stepping_up:
             return Verdict("enroll", replace(at, stage="enrolling"))
-        return self._onward(replace(at, skipped=(*at.skipped, "totp")), status)
+        passes = not at.stepping_up and not shape.required
+        return self._onward(replace(at, skipped=(*at.skipped, "totp")), status) if passes else DENIED
 
 
 def matching(secret: bytes, code: str, now: float, last_step: int) -> int | None:

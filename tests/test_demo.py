@@ -2,15 +2,20 @@
 
 import io
 import re
+import sqlite3
+import stat
 import tempfile
+from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from tests.consoles import Clock, Played, play, scanned, written
 from totpkit import KeyURI, Secret
 from totpkit._cli import run
-from totpkit._console import Console
+from totpkit._console import CommandError, Console
+from totpkit.stores.sqlite import SQLiteStore
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of this test
 LOGGED_IN = "   Logged in as alice, by password and totp.\n"
@@ -131,11 +136,69 @@ def test_wrong_codes() -> None:
     """Codes of the right form that no phone shows are a mismatch, and after some the next try has to wait."""
     clock = Clock(1_700_000_000, sleeps=9)
     wrong = [str(number) for number in range(100000, 100008)]  # some of them may be right by chance
-    played = play("demo", stdin="\n".join(wrong), clock=clock)
+    played = play("demo", stdin="\n".join(wrong), typing=True, clock=clock)
     assert played.status == 0
     assert "rejected: mismatch (not a code that is due)" in played.out
     assert "Guessing is slow: the next try counts in 30 s." in played.out
     assert clock.slept[0] == 30
+
+
+def test_wrong_codes_of_nobody() -> None:
+    """Where nobody sits at a terminal, a stream of wrong codes neither goes on for ever nor has to wait."""
+    clock = Clock(1_700_000_000)
+    played = play("demo", stdin="y\n" * 1000, clock=clock)
+    assert (played.status, clock.slept) == (0, [])
+    assert played.out.count("rejected: malformed") == 3
+    assert played.out.count("None of these is right: from here the demo plays the phone itself.") == 1
+    assert played.out.count(LOGGED_IN) == 2
+
+
+def test_terminal_that_shows() -> None:
+    """On a terminal that would show the password, one is made up."""
+
+    def refused(_: str) -> NoReturn:
+        raise CommandError("this terminal would show the secret")
+
+    played = play("demo", typing=True, ask_hidden=refused)
+    assert played.status == 0
+    assert "   A password, for this demo: (made up)\n" in played.out
+
+
+def test_file_stays(tmp_path: Path) -> None:
+    """A file that is named stays, for its owner alone, and can be used by the next demo too."""
+    path = tmp_path / "demo.db"
+    for demos in (1, 2):
+        played = play("demo", "--auto", "--file", str(path))
+        assert (played.status, played.err) == (0, "")
+        assert "on a SQLite file that stays when the demo ends" in played.out
+        assert played.out.count("The secret: ") == 1
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM totpkit").fetchone() == (demos,)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [found.name for found in tmp_path.iterdir()] == ["demo.db"]
+
+
+def test_file_of_others(tmp_path: Path) -> None:
+    """Records that are in the file already are left as they are."""
+    store = SQLiteStore(tmp_path / "app.db")
+    for account_id in ("alice", "acct-1"):
+        store.swap(account_id, None, b"a record")
+    store.close()
+    assert play("demo", "--auto", "--file", str(tmp_path / "app.db")).status == 0
+    assert [store.load(account_id) for account_id in ("alice", "acct-1")] == [b"a record"] * 2
+    store.close()
+
+
+@pytest.mark.proves("T22")
+@pytest.mark.parametrize("name", ["CANARY/CANARY", "CANARY.txt", "CANARY\0", "CANARY" * 200, ""])
+def test_file_refused(tmp_path: Path, name: str) -> None:
+    """A file that cannot be made, or is no store, is an error of one line that does not repeat its name."""
+    (tmp_path / "CANARY.txt").write_text("not a database, but a note that somebody needs\n" * 100)
+    played = play("demo", "--auto", "--file", f"{tmp_path}/{name}" if name else "")
+    assert (played.status, played.out) == (2, "")
+    assert re.fullmatch(r"totpkit: the file of --file can be neither made nor used: [^\n]+\n", played.err)
+    assert "CANARY" not in played.err
+    assert (tmp_path / "CANARY.txt").read_text().startswith("not a database")
 
 
 def test_too_slow() -> None:

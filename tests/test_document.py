@@ -21,6 +21,7 @@ READERS: dict[str, Callable[[Document], object]] = {
     "choice": lambda document: document.choice("x", Algorithm),
     "time": lambda document: document.time("x"),
     "maybe_time": lambda document: document.maybe_time("x"),
+    "times": lambda document: document.times("x"),
 }
 
 
@@ -120,6 +121,8 @@ GOOD: dict[str, tuple[object, Callable[[Document], object], object]] = {
     "whole time": (10**300, lambda document: document.time("x"), 1e300),
     "no time": (None, lambda document: document.maybe_time("x"), None),
     "a time": (0, lambda document: document.maybe_time("x"), 0.0),
+    "times": ([1, 1.5], lambda document: document.times("x"), (1.0, 1.5)),
+    "no times": ([], lambda document: document.times("x"), ()),
     "no part": (None, lambda document: document.part("x"), None),
 }
 BAD: dict[str, tuple[object, Callable[[Document], object]]] = {
@@ -141,6 +144,8 @@ BAD: dict[str, tuple[object, Callable[[Document], object]]] = {
     "negative time": (-0.5, lambda document: document.time("x")),
     "time as text": ("1", lambda document: document.time("x")),
     "time that is true": (True, lambda document: document.time("x")),
+    "times of another kind": ([1.5, "1"], lambda document: document.times("x")),
+    "times that are one": (1.5, lambda document: document.times("x")),
     "endless time": (math.inf, lambda document: document.time("x")),
     "time that is no number": (math.nan, lambda document: document.time("x")),
     "time greater than floats": (int(sys.float_info.max) * 2, lambda document: document.time("x")),

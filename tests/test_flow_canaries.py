@@ -46,6 +46,7 @@ from totpkit import (
 from totpkit.flow._callback import App as Called
 from totpkit.flow._flows import login_of
 from totpkit.flow._self_service import SelfService
+from totpkit.flow._signing import Signing
 from totpkit.flow._visit import Visit
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SoftPhone
@@ -272,7 +273,7 @@ def test_failing_driver(colour: str, operation: Callable[[World], Any]) -> None:
     """No StoreError of a login tells what a driver quoted, and nothing else is raised."""
     world = World(colour)
     world.driver.failing = True
-    world.shop.rewrite = lambda **_: None  # type: ignore[method-assign] - for "disabled"
+    world.shop.rewrite = lambda **_: None  # type: ignore[method-assign]
     try:
         texts = said(operation(world))
     except StoreError as error:
@@ -408,7 +409,7 @@ def test_callables_that_answer_nonsense(
         ("check_password", PASSWORD * 20, OPERATIONS["password"], FlowError),
         ("link", ANSWER + "\ud800", OPERATIONS["link"], FlowError),
         ("label_of", ADDRESS + ":" + PASSWORD, new_person, FlowError),
-        ("label_of", ADDRESS * 200, new_person, FlowError),
+        ("label_of", ADDRESS * 200, new_person, TotpkitError),
         ("label_of", ADDRESS + "\ud800", new_person, FlowError),
         ("address_of", "", OPERATIONS["send"], FlowError),
         ("address_of", None, OPERATIONS["send"], MailError),
@@ -492,6 +493,9 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[World], Any]]] = {
         TotpkitError,
         lambda world: world.shop.built(world.shop.first, clock=lambda: PASSWORD).begin(),
     ),
+    "pickled flow": (TypeError, lambda world: pickle.dumps(login_of(world.shop.flow).doors)),
+    "pickled keys": (TypeError, lambda _: pickle.dumps(Signing([KEY]))),
+    "state of keys": (TypeError, lambda _: Signing([KEY]).__getstate__()),
     "pickled challenge": (TypeError, lambda world: pickle.dumps(world.sent)),
     "pickled enrollment": (TypeError, lambda world: pickle.dumps(world.enrolling)),
     "pickled prompt": (TypeError, lambda world: pickle.dumps(world.enrolling.prompts)),

@@ -103,7 +103,7 @@ def test_seven_bits() -> None:
     inbox = Inbox()
     with server(inbox) as port:
         plain(port, sender="Söhne <a@b.example>")(
-            Mail(to=TO, subject="Ein Schlüssel", text="ü" * 2000, html="<p>" + "ü" * 2000)
+            Mail(to=TO, subject="Ein Schlüssel", text="für Söhne\n", html="<p>" + "ü" * 2000)
         )
     assert inbox.raw[0].isascii()
     assert max(map(len, inbox.raw[0].split(b"\r\n"))) <= 998
@@ -270,7 +270,8 @@ def test_login_needed(certificate: Path) -> None:
     "replies",
     [
         (b"250 here\r\n",),
-        (b"250-here\r\n250 STARTTLS\r\n", b"454 not now\r\n"),
+        (b"250-here\r\n250 AUTH PLAIN LOGIN\r\n",),
+        (b"250-here\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS\r\n", b"454 not now\r\n"),
         (b"502 what\r\n",),
     ],
 )
@@ -283,6 +284,17 @@ def test_no_starttls(replies: tuple[bytes, ...]) -> None:
         SMTPMailer(HOST, port, sender=SENDER, username="shop", password=PASSWORD)(MAIL)
     assert [line.split()[0] for line in heard] == [b"ehlo", b"STARTTLS"][: len(replies)]
     assert rest == [b""]
+
+
+def test_no_letter_in_plain() -> None:
+    """Nor does a letter go to a server that would take it as it is, unless that is asked for by name."""
+    inbox = Inbox()
+    with server(inbox) as port:
+        with pytest.raises(MailError, match="SMTPNotSupportedError"):
+            SMTPMailer(HOST, port, sender=SENDER)(MAIL)
+        assert (inbox.letters, inbox.recipients) == ([], [])
+        plain(port)(MAIL)
+    assert len(inbox.letters) == 1
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])

@@ -1,21 +1,23 @@
 """Proofs: who has logged in, when, and by what, written down."""
 
 import string
-from typing import Any
 
 import pytest
 from hypothesis import assume, example, given, strategies as st
 
 from tests.strategies import anything
-from tests.test_ticket import account_ids, at, names, tickets
 from totpkit import Reason
 from totpkit.flow._proof import LEEWAY, LIFETIME, Proof, Proofs
 from totpkit.flow._signing import LONGEST, Signature, Signing
+from totpkit.flow._ticket import Position, Tickets
+from totpkit.flow._transitions import Stage
 
 KEY = b"k" * 32
 NOW = 1_700_000_000.0
 URL_SAFE = set(string.ascii_letters + string.digits + "-_.")
 
+names = st.text(string.ascii_letters + string.digits + ":._-", min_size=1, max_size=20)
+account_ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=255)
 stored = st.builds(
     Proof,
     account_id=account_ids,
@@ -91,14 +93,17 @@ def test_rotation() -> None:
 @example(PROOF)
 def test_no_ticket(proof: Proof) -> None:
     """No proof passes as a ticket, nor a ticket as a proof, of one flow and by one key."""
-    assert tickets().read(proofs().write(proof), "", NOW) is Reason.TICKET_INVALID
-    ticket = tickets().write(at(account_id=proof.account_id, passed=proof.factors), "")
+    tickets = Tickets(Signature(Signing([KEY]).keys_for(b"ticket", b"shop")))
+    assert tickets.read(proofs().write(proof), "", NOW) is Reason.TICKET_INVALID
+    at = Position(Stage.SECOND, NOW + 600.0, 1, proof.account_id, 1, proof.login, proof.factors)
+    ticket = tickets.write(at, "")
+    assert tickets.read(ticket, "", NOW) == at
     assert proofs().read(ticket, NOW, LIFETIME) is Reason.PROOF_INVALID
 
 
 @pytest.mark.proves("T37", "T44")
 def test_owner() -> None:
     """What a login's self-service begins is not what the login itself began."""
-    ticket: Any = at(login=PROOF.login)
-    assert PROOF.owner != ticket.owner
+    at = Position(Stage.SECOND, NOW + 600.0, login=PROOF.login)
+    assert PROOF.owner != at.owner
     assert PROOF.owner != PROOF._replace(login="B" * 22).owner

@@ -23,7 +23,7 @@ from totpkit import (
     Rejected,
     Window,
 )
-from totpkit._record import Credential, Pending, Provision, Record
+from totpkit._record import Credential, Mailed, Pending, Provision, Record
 from totpkit._recovery import RecoverySet
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SettableClock, SoftPhone
@@ -249,3 +249,17 @@ def test_empty() -> None:
     """An account that is not stored has nothing."""
     assert Record() == Record.EMPTY
     assert Record.EMPTY.active is None
+
+
+def test_mailed_sample() -> None:
+    """A record of today with codes that were mailed can be read for ever, and one without them too."""
+    raw = (FIXTURE.parent / "record-v1-mailed.json").read_bytes()
+    mailed = Mailed(
+        digest=bytes(range(32)),
+        owner=bytes(range(32, 64)),
+        expires_at=1_700_000_900.5,
+        sent=(1_700_000_000.0, 1_700_000_300.5),
+    )
+    assert Record.from_bytes(raw).mailed == mailed
+    assert Record.from_bytes(raw).to_bytes(revision=15) == raw
+    assert Record.from_bytes(RAW) == replace(Record.from_bytes(raw), revision=14, mailed=None)

@@ -168,6 +168,9 @@ def test_no_pickle_of_keys(protocol: int) -> None:
     for held in (Signing([NEW]), signature(NEW), flow):
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(held, protocol)
+    for part in (Signing([NEW]), signature(NEW)):
+        with pytest.raises(TypeError, match="cannot be pickled"):
+            part.__getstate__()
 
 
 def _nobody(username: str, password: str) -> None:

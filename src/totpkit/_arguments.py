@@ -141,6 +141,7 @@ def _inspect(parser: _Parser) -> None:
 def _demo(parser: _Parser) -> None:
     unattended = "play person and phone too, so that it runs unattended"
     parser.add_argument("--auto", action="store_true", help=unattended)
+    parser.add_argument("--file", metavar="FILE", help="store in this SQLite file, and keep it")
 
 
 def _time(parser: argparse._ActionsContainer) -> None:

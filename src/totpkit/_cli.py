@@ -135,7 +135,7 @@ def _inspect(options: Namespace, console: Console) -> int:
 
 
 def _demo(options: Namespace, console: Console) -> int:
-    return demo(console, auto=options.auto)
+    return demo(console, auto=options.auto, file=options.file)
 
 
 def _given(options: Namespace, console: Console) -> Given:
