@@ -379,3 +379,17 @@ def test_pending_in_a_printed_task() -> None:
     with pytest.raises(FlowError):
         bool(pending)
     pending.close()
+
+
+def test_worker_thread_that_stops() -> None:
+    """A StopIteration in a worker thread is an error at once, and nothing that is waited for for ever."""
+
+    def work() -> None:
+        raise StopIteration
+
+    async def run() -> None:
+        await asyncio.wait_for(Suspending().offload(work), 5)
+
+    with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
+        asyncio.run(run())
+    assert isinstance(caught.value.__cause__, StopIteration)

@@ -354,3 +354,18 @@ def test_base_classes_pass_nobody(colour: str) -> None:
     assert alice.answer(challenge, CustomAnswer("empty2")).problem is Reason.MISMATCH
     assert not isinstance(alice.answer(challenge, CustomAnswer("empty")), Authenticated)
     assert shop.auth.status(WHO).failures == 1
+
+
+@both
+def test_not_offered_to_everybody(colour: str) -> None:
+    """A factor that is not offered to an account is neither shown to it nor checked or counted for it."""
+
+    class Rare(HardwareKey):
+        def offered(self, account_id: str) -> bool:
+            return account_id != WHO
+
+    key = Rare()
+    shop, alice = ready(colour, then=lambda shop: (shop.totp() | key,))
+    challenge = asks(alice.come_in(), CodePrompt)
+    asks_again(alice.answer(challenge, CustomAnswer("key", {})), challenge, Reason.NOT_OFFERED)
+    assert (key.checks, shop.auth.status(WHO).failures) == (0, 0)

@@ -514,3 +514,20 @@ def test_wrong_codes_of_the_tests_are_wrong() -> None:
     alice = Person(Shop(SYNC))
     phone = alice.scan(alice.come_in())
     assert wrong(phone) not in {phone.code(steps) for steps in range(-10, 11)}
+
+
+@pytest.mark.proves("T40")
+@both
+@pytest.mark.parametrize("enroll", [True, False])
+def test_failures_are_forgiven_where_the_login_ends(colour: str, enroll: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A login that ends by a step that asks nothing, or is skipped, forgets failures if a code was right."""
+    shop = Shop(colour, then=lambda shop: (shop.email(), shop.totp(required=False, enroll=enroll)))
+    alice = Person(shop)
+    challenge = alice.come_in()
+    alice.answer(challenge, SendEmail())
+    assert alice.answer(challenge, EmailAnswer("wrong")).problem is Reason.MALFORMED
+    result = alice.answer(challenge, EmailAnswer(shop.mailed_code()))
+    if enroll:
+        assert shop.auth.status(WHO).failures == 1
+        result = alice.answer(result, SkipAnswer())
+    assert (lets_in(result).failures, shop.auth.status(WHO).failures) == (1, 0)

@@ -399,7 +399,10 @@ EXPLORE = settings(
 def test_machine() -> None:
     """No order of calls, tickets, proofs and answers lets anybody in who does not hold every factor."""
     REACHED.clear()
-    run_state_machine_as_test(Life, settings=EXPLORE)
+    for _ in range(4):  # what a run draws is chance: what one has not reached another will
+        run_state_machine_as_test(Life, settings=EXPLORE)
+        if USUAL <= REACHED:
+            break
     assert set() == USUAL - REACHED
 
 

@@ -165,21 +165,23 @@ def test_nothing_matches_nothing() -> None:
 
 @given(records, moments, mail_terms)
 def test_unsent(record: Record, now: float, by: MailTerms) -> None:
-    """A mail that did not leave takes its code back, and its place in the hour."""
+    """A mail that did not leave takes its code back and its cooldown, and keeps its place in the hour."""
     after, refused = sent(record, RIGHT, MINE, by, terms(now))
     if refused is not None:
         return
-    back = unsent(after, RIGHT)
+    back = unsent(after, RIGHT, by)
     assert back.mailed is not None
     assert after.mailed is not None
-    assert (back.mailed.digest, back.mailed.sent) == (b"", after.mailed.sent[:-1])
+    assert (back.mailed.digest, back.mailed.sent[:-1]) == (b"", after.mailed.sent[:-1])
+    assert back.mailed.sent[-1] == max(now - by.cooldown, 0.0)
     assert back == replace(after, mailed=back.mailed)
     assert live(back, MINE, now) is None
-    assert sent(back, RIGHT, MINE, by, terms(now))[1] is None
-    assert unsent(back, RIGHT) is back
-    assert unsent(after, WRONG) is after  # another one has been sent since
+    again = sent(back, RIGHT, MINE, by, terms(now))[1]
+    assert again is None or len(after.mailed.sent) >= by.hourly or now < by.cooldown
+    assert unsent(back, RIGHT, by) is back
+    assert unsent(after, WRONG, by) is after  # another one has been sent since
 
 
 def test_unsent_without_any() -> None:
     """Where there is no mailed code, there is none to take back."""
-    assert unsent(Record.EMPTY, RIGHT) is Record.EMPTY
+    assert unsent(Record.EMPTY, RIGHT, MailTerms(600.0, 60.0, 5)) is Record.EMPTY

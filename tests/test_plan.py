@@ -144,7 +144,7 @@ WRONG: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
     ),
     "another's name": (
         FlowError,
-        "a flow holds the factor totp twice",
+        "the name totp is taken: give Own another",
         lambda: [Password(nobody), Totp(AUTH), Own("totp")],
     ),
     "no name": (FlowError, _NAME.format("FirstFactor"), lambda: [FirstFactor()]),

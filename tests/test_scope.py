@@ -81,3 +81,9 @@ def test_settled_after_an_unlock() -> None:
 def test_open() -> None:
     """The open scope is that of an attempt outside of any login."""
     assert Scope(None, Reason.TICKET_INVALID, completes=True, after=()) == Scope.OPEN
+
+
+def test_settled_after_a_success_and_new_failures() -> None:
+    """Where a success has forgiven the reserved failure, those that came since stay, with their wait."""
+    reserved, since = Record(failures=5, retry_at=30.0), Record(failures=5, retry_at=90.0)
+    assert Scope(completes=False).settled(since, reserved) is since

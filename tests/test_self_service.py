@@ -1,5 +1,6 @@
 """My account, in both colours."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -473,6 +474,9 @@ def test_new_recovery_codes(colour: str) -> None:
     codes = shop.desk().new_recovery_codes(proof)
     assert shop.told() == [events.RecoveryCodesIssued(account_id=WHO, at=shop.clock(), count=10)]
     assert isinstance(codes, NewRecoveryCodes)
+    assert repr(codes) == "<10 new recovery codes>"
+    with pytest.raises(TypeError, match="cannot be pickled"):
+        pickle.dumps(codes)
     assert shop.desk().new_recovery_codes(proof) == INVALID
     shown(shop.desk().provisioning(codes.proof))
     challenge = alice.come_in()
@@ -574,3 +578,15 @@ def test_flow_with_one_login(colour: str) -> None:
     result = person.answer(enrollment, person.code())
     assert isinstance(result, Authenticated)
     shown(shop.desk().provisioning(result.proof))
+
+
+@pytest.mark.proves("T38")
+@both
+def test_disabled(colour: str) -> None:
+    """A disabled account is shown no secret, old or new, whoever holds a proof from before."""
+    shop, alice = ready(colour)
+    proof = alice.log_in().proof
+    shop.rewrite(failures=100)
+    desk = shop.desk()
+    for act in (desk.provisioning, desk.begin_replacement, desk.new_recovery_codes, desk.switch_off):
+        assert act(proof) == Denied(Reason.DISABLED)

@@ -140,7 +140,7 @@ def test_every_result_is_a_move() -> None:
             if calls(function, "after"):
                 movers.setdefault(name, set()).add(function.name)
     desk = makers.pop("_desk")  # answers of self-service, which is no login
-    assert desk == {"_admitted", "_begun", "_confirmed", "_ended", "enroll", "new_recovery_codes"}
+    assert desk == {"_admitted", "_begun", "_confirmed", "_ended", "_may_enroll", "new_recovery_codes"}
     assert makers == {
         "_finish": {"authenticated"},
         "_login": {"_visit"},  # a ticket that is none stands nowhere

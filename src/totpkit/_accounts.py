@@ -140,6 +140,9 @@ class Accounts:
     async def cancellation(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
         return await self._rewrite(account_id, cancelled, scope=scope)
 
+    async def forgiveness(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
+        return await self._rewrite(account_id, unlocked, scope=scope)
+
     async def revocation(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
         return await self._rewrite(account_id, revoked, events.Revoked, scope)
 

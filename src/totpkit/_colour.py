@@ -55,7 +55,11 @@ class Suspending:
         """Run it in a worker thread."""
         import asyncio  # noqa: PLC0415 - the sync face does without
 
-        return await asyncio.to_thread(work)
+        try:
+            return await asyncio.to_thread(carry, work)
+        except Carried as carried:  # no future can hold a StopIteration: it would never be done
+            error = carried.error
+        raise RuntimeError("what was called in a worker thread raised StopIteration") from error
 
     async def call(self, callback: Callable[[], object]) -> object:
         """Call the app, and await the answer if it can be awaited."""

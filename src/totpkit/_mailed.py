@@ -37,8 +37,8 @@ def sent(
         return record, refused
     known = () if record.mailed is None else record.mailed.sent
     recent = tuple(time for time in known if time > terms.now - HOUR)
-    waits = [recent[-1] + mail_terms.cooldown] if recent else []
-    waits += [recent[-mail_terms.hourly] + HOUR] if len(recent) >= mail_terms.hourly else []
+    waits = [max(recent) + mail_terms.cooldown] if recent else []
+    waits += [sorted(recent)[-mail_terms.hourly] + HOUR] if len(recent) >= mail_terms.hourly else []
     wait = max(waits, default=terms.now) - terms.now
     if wait > 0:
         return record, Rejected(Reason.THROTTLED, retry_after=wait)
@@ -47,12 +47,16 @@ def sent(
     return replace(record, mailed=mailed), None
 
 
-def unsent(record: Record, digest: bytes) -> Record:
-    """Return the record as if the mail with this code had never been asked for: it did not leave."""
+def unsent(record: Record, digest: bytes, mail_terms: MailTerms) -> Record:
+    """Return the record after a mail that did not leave: its code is worth nothing, its cooldown over.
+
+    It counts for the hour all the same: a server may have taken it and only its answer was lost.
+    """
     mailed = record.mailed
     if mailed is None or mailed.digest != digest:
         return record
-    return replace(record, mailed=replace(mailed, digest=b"", sent=mailed.sent[:-1]))
+    sent = (*mailed.sent[:-1], max(mailed.sent[-1] - mail_terms.cooldown, 0.0))
+    return replace(record, mailed=replace(mailed, digest=b"", sent=sent))
 
 
 def live(record: Record, owner: bytes, now: float) -> Mailed | None:

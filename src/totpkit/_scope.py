@@ -60,10 +60,11 @@ class Scope:
         """
         if self.completes:
             return unlocked(record)
-        others = record.failures != reserved.failures
-        return replace(
-            record, failures=max(record.failures - 1, 0), retry_at=record.retry_at if others else None
-        )
+        if record.failures > reserved.failures:
+            return replace(record, failures=record.failures - 1)
+        if (record.failures, record.retry_at) == (reserved.failures, reserved.retry_at):
+            return replace(record, failures=record.failures - 1, retry_at=None)
+        return record  # a success has forgiven it already
 
 
 Scope.OPEN = Scope()

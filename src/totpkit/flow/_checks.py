@@ -90,16 +90,14 @@ class Checks:
     async def _deliver(
         self, factor: EmailedCode, account_id: str, mail: Mail, digest: bytes, app: App
     ) -> None:
-        left = False
         try:
             answer = await app.colour.offload(partial(factor.mailer, mail))
             await app.colour.call(lambda: answer)  # an async mailer's is still to be awaited
-            left = True
-        finally:
-            if not left:
-                await self.accounts.ledger.change(
-                    account_id, lambda record, _: (unsent(record, digest), None)
-                )
+        except Exception:  # of the mailer, and of no cancelled request: that letter may be on its way
+            await self.accounts.ledger.change(
+                account_id, lambda record, _: (unsent(record, digest, factor.terms), None)
+            )
+            raise
         await self.accounts.herald.tell(
             events.CodeMailed(account_id=account_id, at=self.accounts.ledger.now())
         )

@@ -5,7 +5,7 @@ The faces document what each method does.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Self, TypeAlias
+from typing import NoReturn, Self, TypeAlias
 
 from totpkit._accounts import Accounts
 from totpkit._enrollment import Enrollment
@@ -41,6 +41,12 @@ class NewRecoveryCodes(tuple[str, ...]):  # noqa: SLOT001 - what has a length of
         made = cls(codes)
         made.proof = proof
         return made
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} new recovery codes>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("new recovery codes cannot be pickled: show them, and keep none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +113,11 @@ class Desk:
         return by if isinstance(by, Denied) else await self._begun(by, app)
 
     async def enroll(self, proof: str, app: App) -> Enrollment | Denied:
-        by = await self._admitted(proof, app, any_login, enrolled=False)
-        if isinstance(by, Denied):
-            return by
-        # A bool says what the login does by itself; a callable, whom the app lets enroll at all.
-        enroll = self.totp.enroll
-        if not isinstance(enroll, bool) and not await app.flag("enroll", enroll, by.account_id):
-            return Denied(Reason.NOT_ADMITTED)
-        return await self._begun(by, app)
+        by = await self._may_enroll(proof, app)
+        return by if isinstance(by, Denied) else await self._begun(by, app)
 
     async def confirm(self, proof: str, code: str, app: App) -> Accepted | Rejected | Denied:
-        by = await self._admitted(proof, app, any_login, enrolled=False)
+        by = await self._may_enroll(proof, app)
         return by if isinstance(by, Denied) else await self._confirmed(by, code)
 
     async def confirm_replacement(self, proof: str, code: str, app: App) -> Accepted | Rejected | Denied:
@@ -145,6 +145,14 @@ class Desk:
             return by
         return _ended((await self.accounts.revocation(by.account_id, by.scope)).outcome)
 
+    async def _may_enroll(self, proof: str, app: App) -> Admitted | Denied:
+        by = await self._admitted(proof, app, any_login, enrolled=False)
+        # A bool says what the login does by itself; a callable, whom the app lets enroll at all.
+        enroll = self.totp.enroll
+        if isinstance(by, Denied) or isinstance(enroll, bool):
+            return by
+        return by if await app.flag("enroll", enroll, by.account_id) else Denied(Reason.NOT_ADMITTED)
+
     async def _admitted(
         self, proof: str, app: App, needs: Needs, *, enrolled: bool = True
     ) -> Admitted | Denied:
@@ -157,11 +165,16 @@ class Desk:
             return Denied(Reason.PROOF_INVALID)
         if not await app.flag("allowed", self.allowed, read.account_id):
             return Denied(Reason.NOT_ADMITTED)
-        if enrolled and record.active is None:
-            return Denied(Reason.NOT_ENROLLED)
-        if not enrolled and record.active is not None:
-            return Denied(Reason.NOT_OFFERED)
-        return Admitted(read, record)
+        reason = self._in_the_way(read.account_id, record, enrolled=enrolled)
+        return Admitted(read, record) if reason is None else Denied(reason)
+
+    def _in_the_way(self, account_id: str, record: Record, *, enrolled: bool) -> Reason | None:
+        refused = self.accounts.refused(account_id, record)
+        if refused is not None and refused.reason is Reason.DISABLED:
+            return Reason.DISABLED
+        if enrolled == (record.active is not None):
+            return None
+        return Reason.NOT_ENROLLED if enrolled else Reason.NOT_OFFERED
 
     async def _begun(self, by: Admitted, app: App) -> Enrollment | Denied:
         label = await app.label(self.totp.label_of, by.account_id)

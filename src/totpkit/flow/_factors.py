@@ -92,8 +92,13 @@ class SecondFactor:
         """The factors of the step: this one, or those that ``|`` has joined."""
         return (self,)
 
-    def prompt(self, account_id: str) -> CustomPrompt | Awaitable[CustomPrompt | None] | None:
-        """Return what the visitor is asked for, or ``None`` to offer nothing; it may take ``context=``.
+    def offered(self, account_id: str) -> bool | Awaitable[bool]:
+        """Return whether the account can use it, as not everybody has a key; it may take ``context=``."""
+        del account_id
+        return True
+
+    def prompt(self, account_id: str) -> CustomPrompt | Awaitable[CustomPrompt]:
+        """Return what the visitor is asked for; it may take ``context=``.
 
         It is called whenever the step is shown, again after a reload too.
         """
@@ -107,7 +112,7 @@ class SecondFactor:
 
     def calls(self) -> tuple[Callback, ...]:
         """Return what of the app is called."""
-        return (self.prompt, self.check)
+        return (self.offered, self.prompt, self.check)
 
     def __or__(self, other: "SecondFactor") -> "SecondFactor":
         if not isinstance(other, SecondFactor):
@@ -166,6 +171,8 @@ class Totp(SecondFactor):
     it. ``required`` and ``enroll`` say whether an account without a phone may pass without
     it, and whether it is shown a secret now; each a ``bool``, or asked by account id.
     An account that has a phone is always asked for its code. Callables may take ``context=``.
+
+    Whoever passes the steps before it may enroll: where it enrolls, let it be the last step.
     """
 
     name = "totp"

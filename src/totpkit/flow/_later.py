@@ -29,7 +29,7 @@ from totpkit.flow._visit import Visit, denied
 
 T = TypeVar("T")
 
-_ENDS = frozenset({Reason.TICKET_INVALID, Reason.DISABLED, Reason.NOT_ENROLLED})
+_ENDS = frozenset({Reason.TICKET_INVALID, Reason.DISABLED})
 """Reasons after which no other answer to this ticket could pass."""
 
 
@@ -65,7 +65,12 @@ class Later:
             return await self._enrolling(visit, factor, answer)
         if isinstance(factor, EmailedCode) and isinstance(answer, SendEmail):
             return await self._send(visit, factor)
+        if isinstance(answer, CustomAnswer) and not await self._offered(visit, factor):
+            return await self.asking.not_offered(visit)
         return await self._judged(visit, factor, await self._checked(visit, factor, answer))
+
+    async def _offered(self, visit: Visit, factor: SecondFactor) -> bool:
+        return await visit.app.flag("offered", factor.offered, visit.at.account_id)
 
     async def _enrolling(self, visit: Visit, factor: Totp, answer: Answer) -> Result:
         at, app = visit.at, visit.app
@@ -117,6 +122,8 @@ class Later:
         reason, stage, record = refused.reason, visit.at.stage, change.after
         if reason in _ENDS or (reason is Reason.EXPIRED and stage is Stage.ENROLLING):
             return denied(stage, reason)
+        if reason is Reason.NOT_ENROLLED:  # a recovery code, in a step that another factor keeps open
+            return await self.asking.not_offered(visit)
         wait = self.checks.accounts.refused(visit.at.account_id, record)
         retry_after = refused.retry_after or (None if wait is None else wait.retry_after)
         event = Event.WAIT if reason is Reason.THROTTLED else Event.WRONG
@@ -127,6 +134,7 @@ class Later:
     ) -> Result:
         """Go on from a step that is passed: to the next one that asks for something."""
         if passed.step == len(self.plan.then):
+            await self._forgive(passed, record)
             return self.finish.authenticated(visit, passed, record.failures if failures is None else failures)
         at = passed._replace(step=passed.step + 1)
         refused = self.checks.accounts.refused(passed.account_id, record)
@@ -142,6 +150,11 @@ class Later:
         if totp is not None and event is Event.ENROLL:
             return await self._enroll(arrived, totp)
         return await self.asking.standing(arrived, record)
+
+    async def _forgive(self, passed: Position, record: Record) -> None:
+        """Forget the failures where the last step asked nothing, if a second factor was passed before it."""
+        if record.failures and len(passed.passed) > 1:
+            await self.checks.accounts.forgiveness(passed.account_id, self._scope(passed))
 
     async def _asks(self, visit: Visit, at: Position, record: Record, totp: Totp | None) -> Event:
         """Return what a step asks of the account: ASK, ENROLL, COMPLETE for nothing, or END."""

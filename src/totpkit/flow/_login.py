@@ -105,6 +105,8 @@ class Login:
         return self.doors.challenge(visit, await first_prompts(self.plan.first, visit.app), problem)
 
     def _visit(self, ticket: str, binding: str, app: App) -> Visit | Denied:
+        if isinstance(ticket, Challenge):
+            raise InvalidParameterError("ticket", "must be the challenge's ticket, not the challenge")
         now = time_by(self.clock)
         at = self.doors.tickets.read(ticket, binding, now)
         return Denied(at) if isinstance(at, Reason) else Visit(at, binding, app, now, ticket)

@@ -9,9 +9,21 @@ from totpkit._accounts import Accounts
 from totpkit._authenticator import service_of
 from totpkit._colour import refuse_async
 from totpkit.errors import FirstFactorError, FlowError, InvalidParameterError
-from totpkit.flow._factors import AnyAuthenticator, FirstFactor, SecondFactor, Totp
+from totpkit.flow._factors import (
+    AnyAuthenticator,
+    EmailedCode,
+    Federated,
+    FirstFactor,
+    Password,
+    RecoveryCode,
+    SecondFactor,
+    Totp,
+)
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
+
+_BUILT_IN = (Password, Federated, Totp, RecoveryCode, EmailedCode)
+_TAKEN = frozenset({Password.name, Totp.name, RecoveryCode.name, EmailedCode.name})
 
 METHODS = frozenset(
     [
@@ -127,6 +139,9 @@ def _check_factors(factors: Iterable[FirstFactor | SecondFactor]) -> None:
         kind = type(factor).__name__
         if not isinstance(factor.name, str) or not _NAME.fullmatch(factor.name):
             raise FlowError(f"{kind} needs a name of ASCII letters, digits and :._-")
+        own = not isinstance(factor, _BUILT_IN)
+        if own and factor.name in _TAKEN:
+            raise FlowError(f"the name {factor.name} is taken: give {kind} another")
         if factor.name in known:
             raise FlowError(f"a flow holds the factor {factor.name} twice")
         if not METHODS.issuperset(factor.methods):

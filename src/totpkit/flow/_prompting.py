@@ -66,8 +66,9 @@ async def _of_second(
             address = await app.text("address_of", factor.address_of, at.account_id)
             sent = live(record, owner_of(at.owner), accounts.ledger.now()) is not None
             return None if address is None else EmailPrompt(hint_of(address), sent)
-    prompt = await app.ask(factor.prompt, at.account_id)
-    return None if prompt is None else _custom(factor.name, prompt)
+    if not await app.flag("offered", factor.offered, at.account_id):
+        return None
+    return _custom(factor.name, await app.ask(factor.prompt, at.account_id))
 
 
 def enrollment_prompt(shown: Enrollment, digits: int, *, optional: bool) -> EnrollmentPrompt:
