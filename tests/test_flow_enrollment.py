@@ -32,6 +32,7 @@ from totpkit import (
     EmailPrompt,
     EnrollmentPrompt,
     FederatedAnswer,
+    InvalidParameterError,
     KeyURI,
     PasswordAnswer,
     Reason,
@@ -531,3 +532,22 @@ def test_failures_are_forgiven_where_the_login_ends(colour: str, enroll: bool) -
         assert shop.auth.status(WHO).failures == 1
         result = alice.answer(result, SkipAnswer())
     assert (lets_in(result).failures, shop.auth.status(WHO).failures) == (1, 0)
+
+
+@both
+def test_recovery_without_a_phone(colour: str) -> None:
+    """A recovery code of an account without a phone is not offered where another factor is."""
+    shop = Shop(colour, then=lambda shop: (shop.email() | shop.recovery(),))
+    alice = Person(shop)
+    challenge = alice.come_in()
+    asks_again(alice.answer(challenge, RecoveryAnswer("x")), challenge, Reason.NOT_OFFERED)
+    assert shop.auth.status(WHO).failures == 0
+
+
+@both
+def test_challenge_for_its_ticket(colour: str) -> None:
+    """Whoever passes a challenge in place of its ticket is told so."""
+    shop = Shop(colour)
+    challenge = shop.flow.begin(binding="b")
+    with pytest.raises(InvalidParameterError, match="not the challenge"):
+        shop.flow.submit(challenge, CodeAnswer("123456"), binding="b")
