@@ -54,6 +54,8 @@ SHAPES: Mapping[str, Shape] = {
     "old shop": Shape("shop", ("password", "federated:google"), (("totp", "email"),)),
     "club": Shape("club", ("password",), (("totp", "email"),), required=False),
     "lounge": Shape("lounge", ("password",), (("totp", "recovery"),), required=False, enroll=False),
+    "den": Shape("den", ("password",), (("pin", "recovery"), ("totp",)), required=False),
+    "mine": Shape("mine", ("password",), (("pin",), ("totp",)), required=False, enroll=False),
     "bank": Shape("bank", ("password",), (("pin", "email"), ("totp", "recovery"))),
 }
 
@@ -197,7 +199,9 @@ class Model:
         place = replace(place, login=next(self.numbers), passed=known.factors[:1], stepping_up=True)
         return self._onward(place, status)
 
-    def entitled(self, act: str, flow: str, proof: str, now: float) -> Certificate | None:
+    def entitled(
+        self, act: str, flow: str, proof: str, now: float, status: Mapping[str, Status]
+    ) -> Certificate | None:
         """Return what a proof says, if it is enough for an act of self-service in this flow."""
         known = self.certificates.get(proof)
         if known is None or known.flow != flow or not -LEEWAY <= now - known.at <= SELF_SERVICE_AGE:
@@ -211,7 +215,7 @@ class Model:
         }.get(act, {"totp", "recovery", "pin"})
         first = act in {"enroll", "confirm"}
         fits = known.epoch == account.epoch and bool(enough & needed) and first == (account.secret is None)
-        return known if fits else None
+        return known if fits and not status[known.account].disabled else None
 
     def _first(self, place: Place, answer: Answer, now: float, status: Mapping[str, Status]) -> Verdict:
         account, by = None, ""
@@ -234,6 +238,8 @@ class Model:
             offered = enrolling and not SHAPES[place.flow].required
         elif enrolling:
             offered = by == "totp"
+        elif by == "recovery" and account.secret is None:
+            offered = False
         if not offered or account.epoch != place.epoch or refused(status) or isinstance(answer, SendEmail):
             return self._shown(place, now, status)
         if isinstance(answer, SkipAnswer):

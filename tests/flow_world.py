@@ -2,7 +2,7 @@
 
 The attacker owns a browser and an account, knows Alice's password and PIN, and has planted a login
 in the kiosk's browser. He holds every ticket of the others' own browsers, every proof, every code
-once it was typed, and every mailed code that he has not asked for himself.
+once it is spent, and every mailed code that he has not asked for himself.
 """
 
 import base64
@@ -235,7 +235,6 @@ class World:
             expected, lambda: self.flows[flow].submit(ticket, answer, binding=binding)
         )
         verdict = self.compared(verdicts, result)
-        self._know_typed(answer)
         if len(self.shop.mailbox) > letters:
             place = self.model.standing(flow, ticket, binding, self.clock())
             assert isinstance(answer, SendEmail)
@@ -248,8 +247,8 @@ class World:
             assert verdict.place is not None
             assert result.failures == self.model.accounts[verdict.place.account].failures
         if verdict.by:
-            self._passed(verdict, answer, flow, ticket)
-        self._arrived(who, verdict, result, answer, ticket)
+            self._passed(who, verdict, answer, flow, ticket)
+        self._arrived(who, verdict, result, ticket)
         kind = type(answer).__name__ if verdict.kind != "in" else verdict.by or "skip"
         self.reached.add((kind, verdict.kind))
         return verdict
@@ -259,7 +258,7 @@ class World:
         expected = lambda: self.model.resumed(flow, ticket, binding, self.clock(), self.status())  # noqa: E731
         verdicts, result = self.watched(expected, lambda: self.flows[flow].resume(ticket, binding=binding))
         verdict = self.compared(verdicts, result)
-        self._arrived(who, verdict, result, None, ticket)
+        self._arrived(who, verdict, result, ticket)
         self.reached.add(("resume", verdict.kind))
 
     def step_up(self, who: str, flow: str, proof: str, binding: str) -> Verdict:
@@ -274,13 +273,13 @@ class World:
             expected, lambda: self.flows[flow].begin_step_up(proof, binding=binding)
         )
         verdict = self.compared(verdicts, result)
-        self._arrived(who, verdict, result, None, "")
+        self._arrived(who, verdict, result, "")
         self.reached.add(("step up", verdict.kind))
         return verdict
 
     def desk(self, who: str, act: str, flow: str, proof: str, number: int = 0) -> None:
         """Do something in "my account"; whoever stole a fresh proof of enough has stolen the session."""
-        known = self.model.entitled(act, flow, proof, self.clock())
+        known = self.model.entitled(act, flow, proof, self.clock(), self.status())
         stolen = (proof, who) not in self.proofs
         if known is not None and stolen:
             return
@@ -355,7 +354,7 @@ class World:
         assert kind in allowed, (verdicts, result)
         return verdicts[0] if kind == kinds[0] else Verdict("denied")
 
-    def _arrived(self, who: str, verdict: Verdict, result: Any, answer: Answer | None, ticket: str) -> None:
+    def _arrived(self, who: str, verdict: Verdict, result: Any, ticket: str) -> None:
         match verdict.kind:
             case "again":
                 assert result.ticket == ticket
@@ -367,7 +366,7 @@ class World:
                 self._hold(who, result, verdict.place)
             case "in":
                 assert verdict.place is not None
-                self._let_in(who, verdict, result, answer)
+                self._let_in(who, verdict, result)
 
     def _hold(self, who: str, challenge: Challenge, place: Place) -> Held:
         # Of one moment two pages that begin alike may have one ticket.
@@ -380,13 +379,15 @@ class World:
     def _seen(self, who: str, challenge: Challenge, place: Place) -> None:
         """Check that somebody is asked for what they must be, and note the secret that they see."""
         enrollments = [prompt for prompt in challenge.prompts if isinstance(prompt, EnrollmentPrompt)]
-        if place.stage != "enrolling":
+        if place.stage == "first":
             assert enrollments == []
-            if place.stage == "second":
-                assert {PROMPTS[type(prompt)] for prompt in challenge.prompts} == set(place.factors)
+            return
+        account = self.model.accounts[place.account]
+        if place.stage == "second":
+            usable = set(place.factors) - (set() if account.secret else {"recovery"})
+            assert {PROMPTS.get(type(prompt)) for prompt in challenge.prompts} == usable
             return
         assert len(challenge.prompts) == len(enrollments) == 1
-        account = self.model.accounts[place.account]
         assert account.secret is None, "an enrolled account was offered an enrollment"
         assert enrollments[0].optional is not SHAPES[place.flow].required
         self._shown(who, account, ("login", place.login), enrollments[0].secret)
@@ -403,13 +404,6 @@ class World:
             assert secret == pending.secret
         self.seen.setdefault(secret, set()).add(who)
 
-    def _know_typed(self, answer: Answer) -> None:
-        match answer:
-            case CodeAnswer(code):
-                self.typed.append(code)
-            case RecoveryAnswer(code):
-                self.redeemed.append(code)
-
     def _post(self, who: str, place: Place) -> None:
         mail = self.shop.mailbox[-1]
         assert mail.to == self.shop.addresses[place.account]
@@ -420,29 +414,35 @@ class World:
         self.letters.append(letter)
         self.reached.add(("mail", "sent"))
 
-    def _passed(self, verdict: Verdict, answer: Answer, flow: str, ticket: str) -> None:
-        """Note what a right answer changes."""
+    def _passed(self, who: str, verdict: Verdict, answer: Answer, flow: str, ticket: str) -> None:
+        """Note what a right answer changes, and that all have seen a code that is spent now."""
         before = self.model.places[ticket]
         if before.stage == "first":
             return
         account = self.model.accounts[before.account]
         match verdict.by:
             case "totp" if before.stage == "enrolling":
+                assert isinstance(answer, CodeAnswer)
                 assert account.pending is not None
                 self._promote(account, account.pending.secret, verdict.step)
+                self.typed.append(answer.code)
             case "totp":
+                assert isinstance(answer, CodeAnswer)
                 assert verdict.step > account.last_step
                 account.last_step = verdict.step
+                self.typed.append(answer.code)
             case "recovery":
                 assert isinstance(answer, RecoveryAnswer)
+                assert self.recovery[answer.code] == who
                 account.recovery.remove(answer.code)
+                self.redeemed.append(answer.code)
             case "email":
                 assert account.letter is not None
                 account.letter.spent = True
         if before.step == len(SHAPES[flow].then):
             account.failures = 0
 
-    def _let_in(self, who: str, verdict: Verdict, result: Authenticated, answer: Answer | None) -> None:
+    def _let_in(self, who: str, verdict: Verdict, result: Authenticated) -> None:
         """Check that whoever was let in holds every factor that the flow asks for."""
         place = verdict.place
         assert place is not None
@@ -458,23 +458,25 @@ class World:
         steps = SHAPES[place.flow].then
         assert len(then) + len(result.skipped) == len(steps)
         for factor in then:
-            assert self._holds(who, factor, result.account_id, account, answer), (who, result)
+            assert self._holds(who, factor, result.account_id, account), (who, result)
         if result.skipped:
             assert account.secret is None
             assert not SHAPES[place.flow].required
         assert ("mfa" in result.methods) == any(factor != "email" for factor in then)
+        if then:
+            account.failures = 0
         certificate = Certificate(
             place.flow, result.account_id, account.epoch, result.factors, self.clock(), place.login
         )
         self._certify(who, result.proof, certificate)
         self.reached.add(("in", who))
 
-    def _holds(self, who: str, factor: str, account_id: str, account: Account, answer: Answer | None) -> bool:
+    def _holds(self, who: str, factor: str, account_id: str, account: Account) -> bool:
         match factor:
             case "totp":
                 return self.knows(who, account.secret)
             case "recovery":
-                return isinstance(answer, RecoveryAnswer) and self.recovery[answer.code] == who
+                return True  # whose it was has been checked when it was spent
             case "email":
                 return account_id == ACCOUNTS[who]
             case "pin":
@@ -506,6 +508,7 @@ class World:
         assert isinstance(answer, Confirmed)
         assert self.knows(who, pending.secret)
         self._promote(account, pending.secret, step)
+        self.typed.append(code)
         account.failures = 0
         factors = tuple(dict.fromkeys((*known.factors, "totp")))
         self._certify(who, answer.proof, replace(known, epoch=account.epoch, factors=factors))
