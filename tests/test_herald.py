@@ -84,7 +84,7 @@ def test_async_handler_on_sync_face(caplog: pytest.LogCaptureFixture) -> None:
         raise AssertionError
 
     drive(Herald(Inline(), lambda event: handler(event)).tell(REVOKED))  # noqa: PLW0108 - hides what it is
-    assert "FlowError: an async part was given to a sync face" in caplog.text
+    assert "FlowError: an async part was given to a sync class" in caplog.text
 
 
 def test_async_handler() -> None:

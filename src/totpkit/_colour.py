@@ -18,7 +18,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _PRINTS_TASKS = "asyncio.base_tasks"
-_WRONG_COLOUR = "an async part was given to a sync face: use the async twin"
+_WRONG_COLOUR = "an async part was given to a sync class: use the one whose name begins with Async"
 
 
 class Colour(Protocol):
@@ -93,7 +93,7 @@ def refuse_async(*parts: object) -> None:
 def require_async(store: AsyncStore) -> AsyncStore:
     """Return *store* if it can be awaited; :class:`FlowError` otherwise."""
     if not (inspect.iscoroutinefunction(store.load) and inspect.iscoroutinefunction(store.swap)):
-        raise FlowError("a sync store was given to an async face: wrap it in ThreadedStore")
+        raise FlowError("a sync store was given to an async class: wrap it in ThreadedStore")
     return store
 
 

@@ -24,6 +24,11 @@ class Enrollment:
         """Return the picture for the phone to scan; of one secret always the same."""
         return qr(self.uri)
 
+    def to_dict(self) -> dict[str, object]:
+        """Return it for a page or a JSON front end: the picture as a ``data:`` URI, the secret in groups."""
+        shown = {"uri": self.uri, "secret": self.secret.grouped(), "qr": self.qr().data_uri()}
+        return {**shown, "label": self.label, "issuer": self.issuer, "expires_at": self.expires_at}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:

@@ -1,5 +1,7 @@
 """For tests of your own: a clock that obeys, a soft phone, and the suite that proves a store."""
 
+import time
+
 from totpkit._clock import Clock
 from totpkit._contract import AsyncStoreContract, StoreContract
 from totpkit._keyuri import KeyURI
@@ -33,7 +35,7 @@ class SoftPhone:
     """
 
     def __init__(
-        self, uri: str, *, clock: Clock, slow: float = 0.0, ignores_parameters: bool = False
+        self, uri: str, *, clock: Clock = time.time, slow: float = 0.0, ignores_parameters: bool = False
     ) -> None:
         codes = KeyURI.parse(uri).otp
         if not isinstance(codes, TOTP):

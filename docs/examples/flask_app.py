@@ -1,0 +1,253 @@
+"""A login by password and phone in Flask, with everything in SQLite.
+
+python -m pip install 'totpkit[vault]' flask flask-wtf
+python flask_app.py
+"""
+
+import os
+import re
+import secrets
+import sqlite3
+import time
+from contextlib import closing
+from math import ceil
+from pathlib import Path
+
+import flask_wtf.csrf
+from flask import Flask, redirect, render_template, request, session
+from markupsafe import Markup
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from totpkit import (
+    Authenticated,
+    Authenticator,
+    AuthFlow,
+    Challenge,
+    Confirmed,
+    Denied,
+    InvalidPayloadError,
+    Password,
+    Reason,
+    RecoveryCode,
+    Rejected,
+    SelfService,
+    Totp,
+    parse_answer,
+)
+from totpkit.stores.sqlite import SQLiteStore
+from totpkit.vault import Vault
+
+DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
+DATA.mkdir(mode=0o700, exist_ok=True)
+
+
+def kept_key(name: str) -> bytes:
+    """Return a key that is made at the first start. In production a secrets manager keeps it."""
+    path = DATA / f"{name}.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+# The people, as any app has them.
+
+
+def query(sql: str, *values: str):
+    with closing(sqlite3.connect(DATA / "people.db", isolation_level=None)) as db:
+        return db.execute(sql, values).fetchone()
+
+
+query("CREATE TABLE IF NOT EXISTS people (id TEXT PRIMARY KEY, email TEXT UNIQUE, hash TEXT)")
+NOBODY = (None, generate_password_hash(secrets.token_hex()))  # a wrong name takes as long as a wrong password
+
+
+def check_password(username: str, password: str) -> str | None:
+    account_id, right = query("SELECT id, hash FROM people WHERE email = ?", username.lower()) or NOBODY
+    return account_id if check_password_hash(right, password) else None
+
+
+def email_of(account_id: str) -> str:
+    return query("SELECT email FROM people WHERE id = ?", account_id)[0]
+
+
+# The login: a password, and then a code of the phone or a recovery code.
+
+vault = Vault({"1": kept_key("vault")})
+auth = Authenticator(SQLiteStore(DATA / "totp.db"), issuer="Acme", vault=vault)
+second = Totp(auth, label_of=email_of) | RecoveryCode(auth)
+flow = AuthFlow(Password(check_password), second, name="shop", keys=[kept_key("flow")])
+own = SelfService(auth, flow)
+
+app = Flask(__name__)
+app.secret_key = kept_key("session")
+app.config.update(
+    SESSION_COOKIE_NAME="__Host-shop",
+    SESSION_COOKIE_SECURE=True,
+    SESSION_COOKIE_SAMESITE="Lax",
+    PERMANENT_SESSION_LIFETIME=12 * 3600,
+)
+flask_wtf.csrf.CSRFProtect(app)
+OPEN = {"ask", "answer", "sign_up", "sign_out", "static"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+@app.before_request
+def admit():
+    """Let nobody further in who has not passed the whole login."""
+    session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser that has no account yet
+    return None if request.endpoint in OPEN or "account" in session else redirect("/login", 303)
+
+
+@app.after_request
+def harden(response):
+    response.headers.update(HEADERS)
+    return response
+
+
+@app.context_processor
+def on_every_page():
+    csrf = Markup('<input type="hidden" name="csrf_token" value="{}">').format(flask_wtf.csrf.generate_csrf())
+    return {"csrf": csrf, "signed_in": "account" in session, **session.pop("told", {})}
+
+
+def tell(page: str, problem: Reason | None = None, wait: float | None = None, notice: str = ""):
+    """Go to a page, and say there what the visitor may know."""
+    session["told"] = {"problem": problem and problem.public, "wait": ceil(wait or 0), "notice": notice}
+    return redirect(page, 303)
+
+
+@app.route("/signup", methods=["GET", "POST"])
+def sign_up():
+    if request.method == "GET":
+        return render_template("signup.html")
+    email, password = request.form.get("username", "").lower(), request.form.get("password", "")
+    person = (secrets.token_hex(16), email, generate_password_hash(password))
+    if not re.fullmatch(r"[^\s@:]{1,50}@[^\s@:]{1,50}", email) or not 8 <= len(password) <= 200:
+        wrong = "Email or password won't do."
+    elif query("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", *person) is None:
+        wrong = "This email is taken."
+    else:
+        return tell("/login", notice="Welcome. Sign in, and set up your phone.")
+    return render_template("signup.html", email=email, problem="wrong", wrong=wrong)
+
+
+@app.get("/login")
+def ask():
+    """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
+    ticket, binding = session.get("ticket"), session["binding"]
+    if ticket is None and "account" in session:
+        return redirect("/", 303)
+    challenge = flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding)
+    if isinstance(challenge, Denied):
+        return begin_again(challenge.reason)
+    session["ticket"] = challenge.ticket
+    prompts = [prompt.to_dict() for prompt in challenge.prompts]
+    prompt = next((prompt for prompt in prompts if prompt["type"] == request.args.get("by")), prompts[0])
+    others = [other for other in prompts if other is not prompt]
+    waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
+    return render_template(
+        f"{prompt['type']}.html", ticket=challenge.ticket, prompt=prompt, others=others, **waiting
+    )
+
+
+@app.post("/login")
+def answer():
+    try:
+        given = parse_answer(request.form)
+    except InvalidPayloadError:  # no form of ours
+        return begin_again(Reason.TICKET_INVALID)
+    match flow.submit(request.form.get("ticket", ""), given, binding=session["binding"]):
+        case Authenticated() as result:
+            page = session.get("next", "/")
+            session.clear()  # nothing of the stranger's session lives on
+            session.update(account=result.account_id, proof=result.proof)
+            return new_codes() if result.enrolled else redirect(page, 303)
+        case Denied(reason):
+            return begin_again(reason)
+        case Challenge(ticket=ticket, problem=problem, retry_after=wait):
+            session["ticket"] = ticket
+            return tell(request.full_path, problem, wait)
+
+
+@app.errorhandler(flask_wtf.csrf.CSRFError)
+def begin_again(reason):
+    session.pop("ticket", None)
+    return tell("/login", reason if isinstance(reason, Reason) else Reason.TICKET_EXPIRED)
+
+
+@app.post("/logout")
+def sign_out():
+    session.clear()
+    return tell("/login", notice="You are signed out.")
+
+
+# My account: what its owner may do to the phone, for five minutes after a code.
+
+
+@app.get("/")
+def account():
+    status = auth.status(session["account"])
+    if status.confirmed_at is None:  # switched off meanwhile, in another browser
+        return step_up()
+    since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
+    return render_template("account.html", email=email_of(session["account"]), since=since, left=left)
+
+
+@app.get("/qr")
+def same_qr():
+    shown = own.provisioning(session["proof"])
+    return step_up() if isinstance(shown, Denied) else render_template("qr.html", shown=shown.to_dict())
+
+
+@app.route("/phone", methods=["GET", "POST"])
+def new_phone():
+    if request.method == "GET":
+        shown = own.begin_replacement(session["proof"])
+        return (
+            step_up() if isinstance(shown, Denied) else render_template("phone.html", shown=shown.to_dict())
+        )
+    match own.confirm_replacement(session["proof"], request.form.get("code", "")):
+        case Confirmed(proof=proof):
+            session["proof"] = proof
+            return tell("/", notice="Your new phone works now, and the old one does not.")
+        case Rejected(reason, wait):
+            return tell("/phone", reason, wait)
+    return step_up()
+
+
+@app.post("/codes")
+def new_codes():
+    codes = own.new_recovery_codes(session["proof"])
+    if isinstance(codes, Denied):
+        return step_up()
+    session["proof"] = codes.proof
+    return render_template("codes.html", codes=codes)
+
+
+@app.post("/off")
+def switch_off():
+    if own.switch_off(session["proof"]) is not None:
+        return step_up()
+    session.clear()
+    return tell("/login", notice="Your phone is switched off.")
+
+
+def step_up():
+    """Ask for a code again and come back; who may not step up begins again."""
+    challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
+    if isinstance(challenge, Denied):
+        session.clear()
+        return begin_again(challenge.reason)
+    session.update(ticket=challenge.ticket, next=request.path if request.method == "GET" else "/")
+    return tell("/login", notice="Confirm that it is you.")
+
+
+if __name__ == "__main__":
+    app.run(port=int(os.environ.get("PORT", "8000")))
