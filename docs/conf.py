@@ -26,7 +26,7 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(asyncio|redis|sqlalchemy|ssl)\..*"),
     (r"py:class", r"totpkit\..*\.T"),  # a type variable
 ]
-myst_enable_extensions = ["attrs_block", "deflist"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "deflist"]
 myst_heading_anchors = 3
 
 add_module_names = False

@@ -1,0 +1,313 @@
+"""A login by password and phone in Django, with its own users and sessions, and codes by email.
+
+python -m pip install 'totpkit[django,vault]'
+python django_app.py
+"""
+
+import os
+import re
+import secrets
+import sys
+import time
+from math import ceil
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.contrib.auth import authenticate, get_user_model, login
+from django.contrib.auth.hashers import make_password
+from django.core.mail import EmailMultiAlternatives
+from django.core.management import call_command
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils.html import format_html
+from django.views.decorators.http import require_GET, require_POST
+from django.views.static import serve
+from totpkit.stores.django import DjangoStore
+
+from totpkit import (
+    Authenticated,
+    Authenticator,
+    AuthFlow,
+    Challenge,
+    Confirmed,
+    Denied,
+    EmailedCode,
+    InvalidPayloadError,
+    Mail,
+    Password,
+    Reason,
+    RecoveryCode,
+    Rejected,
+    SelfService,
+    Totp,
+    parse_answer,
+)
+from totpkit.vault import Vault
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
+DATA.mkdir(mode=0o700, exist_ok=True)
+
+
+def kept_key(name: str) -> bytes:
+    """Return a key that is made at the first start. In production a secrets manager keeps it."""
+    path = DATA / f"{name}.key"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_bytes(secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+settings.configure(
+    SECRET_KEY=kept_key("session").hex(),
+    ALLOWED_HOSTS=["127.0.0.1", "localhost"],
+    ROOT_URLCONF=sys.modules[__name__],
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA / "people.db",
+            "ATOMIC_REQUESTS": True,
+            "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+        },
+        # A file of its own: while a request's transaction writes to the other one, that is locked.
+        "totp": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA / "totp.db"},
+    },
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
+    MIDDLEWARE=[
+        "django.middleware.security.SecurityMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        f"{__name__}.guard",
+    ],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "DIRS": [HERE / "templates"]}],
+    SESSION_COOKIE_NAME="__Host-shop",
+    SESSION_COOKIE_SECURE=True,
+    SESSION_COOKIE_AGE=12 * 3600,
+    CSRF_USE_SESSIONS=True,
+    CSRF_FAILURE_VIEW=lambda request, **_: begin_again(request, Reason.TICKET_EXPIRED),
+    LOGGING={
+        "version": 1,
+        "disable_existing_loggers": False,
+        "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+        "root": {"handlers": ["stderr"]},
+    },
+    EMAIL_BACKEND="django.core.mail.backends.console.EmailBackend",  # prints them
+)
+django.setup()
+
+User = get_user_model()
+
+# The login: Django's own users and passwords, and then a code of the phone, by email, or for recovery.
+
+
+def check_password(username: str, password: str, *, context: object) -> str | None:
+    user = authenticate(context, username=username.lower(), password=password)
+    return None if user is None else str(user.pk)
+
+
+def email_of(account_id: str) -> str:
+    return User.objects.get(pk=account_id).get_username()
+
+
+def send(mail: Mail) -> None:
+    message = EmailMultiAlternatives(mail.subject, mail.text, "login@acme.example", [mail.to])
+    message.attach_alternative(mail.html, "text/html")
+    message.send()
+
+
+store = DjangoStore(using="totp")
+auth = Authenticator(store, issuer="Acme", vault=Vault({"1": kept_key("vault")}))
+by_mail = EmailedCode(auth, mailer=send, address_of=email_of)
+second = Totp(auth, label_of=email_of) | RecoveryCode(auth) | by_mail
+flow = AuthFlow(Password(check_password), second, name="shop", keys=[kept_key("flow")])
+own = SelfService(auth, flow)
+
+OPEN = re.compile("/(login|logout|signup|static/.*)")
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+}
+
+
+def guard(get_response):
+    """Let nobody further in who has not passed the whole login."""
+
+    def guarded(request) -> HttpResponse:
+        request.session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser without account
+        may = request.user.is_authenticated or OPEN.fullmatch(request.path)
+        response = get_response(request) if may else redirect("/login")
+        for name, value in HEADERS.items():
+            response[name] = value
+        return response
+
+    return guarded
+
+
+def page(request, template: str, **shown: object):
+    field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', get_token(request))
+    common = {"csrf": field, "signed_in": request.user.is_authenticated, **request.session.pop("told", {})}
+    return render(request, template, common | shown)
+
+
+def tell(request, where: str, problem: Reason | None = None, wait: float | None = None, notice: str = ""):
+    """Go to a page, and say there what the visitor may know."""
+    told = {"problem": problem and problem.public, "wait": ceil(wait or 0), "notice": notice}
+    request.session["told"] = told
+    return redirect(where)
+
+
+def sign_up(request):
+    if request.method == "GET":
+        return page(request, "signup.html")
+    email, password = request.POST.get("username", "").lower(), request.POST.get("password", "")
+    if not re.fullmatch(r"[^\s@:]{1,50}@[^\s@:]{1,50}", email) or not 8 <= len(password) <= 200:
+        wrong = "Email or password won't do."
+    elif not User.objects.get_or_create(username=email, defaults={"password": make_password(password)})[1]:
+        wrong = "This email is taken."
+    else:
+        return tell(request, "/login", notice="Welcome. Sign in, and set up your phone.")
+    return page(request, "signup.html", email=email, problem="wrong", wrong=wrong)
+
+
+def log_in(request):
+    return answer(request) if request.method == "POST" else ask(request)
+
+
+def ask(request):
+    """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
+    session, ticket = request.session, request.session.get("ticket")
+    if ticket is None and request.user.is_authenticated:
+        return redirect("/")
+    binding = session["binding"]
+    challenge = flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding)
+    if isinstance(challenge, Denied):
+        return begin_again(request, challenge.reason)
+    session["ticket"] = challenge.ticket
+    prompts = [prompt.to_dict() for prompt in challenge.prompts]
+    prompt = next((prompt for prompt in prompts if prompt["type"] == request.GET.get("by")), prompts[0])
+    others = [other for other in prompts if other is not prompt]
+    shown = {"ticket": challenge.ticket, "prompt": prompt, "others": others}
+    if challenge.retry_after:
+        shown |= {"problem": "wait", "wait": ceil(challenge.retry_after)}
+    return page(request, f"{prompt['type']}.html", **shown)
+
+
+def answer(request):
+    session = request.session
+    try:
+        given = parse_answer(request.POST)
+    except InvalidPayloadError:  # no form of ours
+        return begin_again(request, Reason.TICKET_INVALID)
+    ticket = request.POST.get("ticket", "")
+    match flow.submit(ticket, given, binding=session["binding"], context=request):
+        case Authenticated() as result:
+            where = session.get("next", "/")
+            session.flush()  # nothing of the stranger's session lives on
+            login(request, User.objects.get(pk=result.account_id))
+            session["proof"] = result.proof
+            return new_codes(request) if result.enrolled else redirect(where)
+        case Denied(reason):
+            return begin_again(request, reason)
+        case Challenge(ticket=ticket, problem=problem, retry_after=wait):
+            session["ticket"] = ticket
+            return tell(request, request.get_full_path(), problem, wait)
+
+
+def begin_again(request, reason: Reason):
+    request.session.pop("ticket", None)
+    return tell(request, "/login", reason)
+
+
+@require_POST
+def sign_out(request):
+    request.session.flush()
+    return tell(request, "/login", notice="You are signed out.")
+
+
+# My account: what its owner may do to the phone, for five minutes after a code.
+
+
+@require_GET
+def account(request):
+    status = auth.status(str(request.user.pk))
+    if status.confirmed_at is None:  # switched off meanwhile, in another browser
+        return step_up(request)
+    since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
+    return page(request, "account.html", email=request.user.get_username(), since=since, left=left)
+
+
+@require_GET
+def same_qr(request):
+    shown = own.provisioning(request.session["proof"])
+    return step_up(request) if isinstance(shown, Denied) else page(request, "qr.html", shown=shown.to_dict())
+
+
+def new_phone(request):
+    proof = request.session["proof"]
+    if request.method == "GET":
+        shown = own.begin_replacement(proof)
+        return (
+            step_up(request)
+            if isinstance(shown, Denied)
+            else page(request, "phone.html", shown=shown.to_dict())
+        )
+    match own.confirm_replacement(proof, request.POST.get("code", "")):
+        case Confirmed(proof=renewed):
+            request.session["proof"] = renewed
+            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
+        case Rejected(reason, wait):
+            return tell(request, "/phone", reason, wait)
+    return step_up(request)
+
+
+@require_POST
+def new_codes(request):
+    codes = own.new_recovery_codes(request.session["proof"])
+    if isinstance(codes, Denied):
+        return step_up(request)
+    request.session["proof"] = codes.proof
+    return page(request, "codes.html", codes=codes)
+
+
+@require_POST
+def switch_off(request):
+    if own.switch_off(request.session["proof"]) is not None:
+        return step_up(request)
+    request.session.flush()
+    return tell(request, "/login", notice="Your phone is switched off.")
+
+
+def step_up(request):
+    """Ask for a code again and come back; who may not step up begins again."""
+    session = request.session
+    challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
+    if isinstance(challenge, Denied):
+        session.flush()
+        return begin_again(request, challenge.reason)
+    session.update({"ticket": challenge.ticket, "next": request.path if request.method == "GET" else "/"})
+    return tell(request, "/login", notice="Confirm that it is you.")
+
+
+urlpatterns = [
+    path("", account),
+    path("signup", sign_up),
+    path("login", log_in),
+    path("logout", sign_out),
+    path("qr", same_qr),
+    path("phone", new_phone),
+    path("codes", new_codes),
+    path("off", switch_off),
+    path("static/<path:path>", serve, {"document_root": HERE / "static"}),
+]
+call_command("migrate", verbosity=0)
+store.create_table()
+application = get_wsgi_application()
+
+if __name__ == "__main__":
+    call_command("runserver", f"127.0.0.1:{os.environ.get('PORT', '8000')}", "--noreload", "--skip-checks")
