@@ -129,6 +129,19 @@ class Account:
         self.succeed()
         return "accepted", verdict
 
+    def take_over(self, phone: Phone, last_step: int | None, drift: int, now: float) -> bool:
+        """Take a phone that another program enrolled, if there is none."""
+        if self.active:
+            return False
+        bound = self.policy.drift_bound
+        drift = bound if drift > bound else max(drift, -bound)
+        if last_step is None:
+            last_step = phone.step(now) + drift + self.policy.window.future
+        self.active = Active(phone, last_step, drift, now, now)
+        self.waiting = None
+        self.generation = max(self.generation + 1, int(now * 1000))
+        return True
+
     def verify(self, code: str, now: float) -> Answer:
         """Answer a code."""
         if self.active is None:

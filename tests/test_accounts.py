@@ -178,7 +178,7 @@ def test_async_parts_refused() -> None:
         ):
             Authenticator(**good | parts)
     with pytest.raises(
-        FlowError, match=r"^a sync store was given to an async face: wrap it in ThreadedStore$"
+        FlowError, match=r"^a sync store was given to an async class: wrap it in ThreadedStore$"
     ):
         AsyncAuthenticator(**good)
     with pytest.raises(FlowError):

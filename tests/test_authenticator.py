@@ -7,6 +7,7 @@ import pytest
 
 from tests.doubles import Tape, Watched
 from tests.faces import LABEL, POLICY, WHO, App, both, wrong
+from tests.strategies import RFC_SECRET
 from totpkit import (
     TOTP,
     Accepted,
@@ -724,6 +725,7 @@ CALLS: dict[str, Callable[[App, str], object]] = {
     "begin_enrollment": lambda app, who: app.auth.begin_enrollment(who, LABEL),
     "confirm_enrollment": lambda app, who: app.auth.confirm_enrollment(who, "000000"),
     "cancel_enrollment": lambda app, who: app.auth.cancel_enrollment(who),
+    "import_enrollment": lambda app, who: app.auth.import_enrollment(who, LABEL, TOTP(RFC_SECRET)),
     "verify": lambda app, who: app.auth.verify(who, "000000"),
     "resync": lambda app, who: app.auth.resync(who, "000000", "000000"),
     "issue_recovery_codes": lambda app, who: app.auth.issue_recovery_codes(who),

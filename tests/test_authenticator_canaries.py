@@ -14,7 +14,7 @@ import pytest
 from tests.doubles import Planted
 from tests.faces import POLICY, WHO, App, both, wrong
 from tests.test_canaries import told
-from totpkit import TOTP, Policy, RecordError, Secret, StoreError, TotpkitError, VaultError
+from totpkit import HOTP, TOTP, Policy, RecordError, Secret, StoreError, TotpkitError, VaultError
 from totpkit._attempt import Terms
 from totpkit._failures import answered
 from totpkit._ledger import Change
@@ -100,6 +100,8 @@ OPERATIONS: dict[str, Callable[[World], object]] = {
     ),
     "wrong confirm": lambda world: world.app.auth.confirm_enrollment(WHO, world.phone.code(), BINDING),
     "cancel": lambda world: world.app.auth.cancel_enrollment(WHO),
+    "import": lambda world: world.app.auth.import_enrollment("acct-2", "alice", TOTP(SECRET)),
+    "import again": lambda world: world.app.auth.import_enrollment(WHO, "alice", TOTP(SECRET)),
     "verify": lambda world: world.app.auth.verify(WHO, world.phone.code()),
     "wrong code": lambda world: world.app.auth.verify(WHO, wrong(world.phone)),
     "secret as code": lambda world: world.app.auth.verify(WHO, SECRET.to_base32()),
@@ -127,6 +129,19 @@ MISTAKES: dict[str, Callable[[World], object]] = {
     "label that is bytes": lambda world: world.app.auth.begin_enrollment("acct-2", RAW),  # type: ignore[arg-type]
     "binding that is bytes": lambda world: world.app.auth.begin_enrollment(WHO, "a", BINDING.encode()),  # type: ignore[arg-type]
     "binding with a surrogate": lambda world: world.app.auth.begin_enrollment(WHO, "a", BINDING + "\ud800"),
+    "import of a secret": lambda world: world.app.auth.import_enrollment("acct-2", "a", SECRET),  # type: ignore[arg-type]
+    "import of base32": lambda world: world.app.auth.import_enrollment("acct-2", "a", SECRET.to_base32()),  # type: ignore[arg-type]
+    "import of another kind": lambda world: world.app.auth.import_enrollment("acct-2", "a", HOTP(SECRET)),  # type: ignore[arg-type]
+    "import of a t0": lambda world: world.app.auth.import_enrollment("acct-2", "a", TOTP(SECRET, t0=1)),
+    "import by a strict policy": lambda world: world.app.other(
+        policy=replace(POLICY, shortest_secret=21, secret_bytes=21)
+    ).auth.import_enrollment("acct-2", "a", TOTP(SECRET)),
+    "last step that is a secret": lambda world: world.app.auth.import_enrollment(
+        "acct-2",
+        "a",
+        TOTP(SECRET),
+        last_step=SECRET,  # type: ignore[arg-type]
+    ),
     "code that is a number": lambda world: world.app.auth.verify(WHO, int(world.phone.code())),  # type: ignore[arg-type]
     "code that is bytes": lambda world: world.app.auth.verify(WHO, world.phone.code().encode()),  # type: ignore[arg-type]
     "recovery code that is bytes": lambda world: world.app.auth.redeem_recovery_code(

@@ -24,8 +24,9 @@ from tests.account_model import Account, Phone
 from tests.doubles import Planted
 from tests.faces import ASYNC, SYNC, App
 from tests.vectors import load
-from totpkit import Accepted, Algorithm, KeyURI, Policy, Reason, Rejected, Status, Throttle, Window
+from totpkit import Accepted, Algorithm, KeyURI, Policy, Reason, Rejected, Secret, Status, Throttle, Window
 from totpkit._codes import NumberAt
+from totpkit._enrolling import imported
 from totpkit._record import Record
 from totpkit._recovery import RecoverySet
 from totpkit._totp import TOTP
@@ -60,6 +61,7 @@ POLICIES = {
     ),
 }
 REACHED: set[tuple[str, str]] = set()
+IMPORTED: set[bool] = set()
 whos, bindings = st.sampled_from(WHOS), st.sampled_from(BINDINGS)
 offsets = st.sampled_from([0, 0, 0, -1, 1, -2, 2, 3, -3, 5])
 kinds = st.sampled_from(
@@ -165,6 +167,29 @@ class Life(RuleBasedStateMachine):
         """Begin an enrollment and confirm it, if an attempt is answered."""
         self.begin(who, binding)
         self.confirm(who, binding, "right", 0)
+
+    @rule(
+        who=whos,
+        first=st.sampled_from(["", "revoke", "revoke and begin"]),
+        known=st.booleans(),
+        offset=offsets,
+        drift=st.sampled_from([0, 0, 1, -2, 20]),
+    )
+    def take_over(self, who: str, first: str, known: bool, offset: int, drift: int) -> None:  # noqa: FBT001 - drawn
+        """Import a phone, now and then where there is none; what was spent elsewhere stays spent."""
+        if first:
+            self.revoke(who, again=0)
+        if first == "revoke and begin":
+            self.begin(who, "")
+        phone = Phone(next(self.numbers).to_bytes(20, "big"), 6, "SHA1", 30)
+        last = phone.step(self.clock()) + offset if known else None
+        totp, account, before = TOTP(Secret.from_bytes(phone.raw)), self.accounts[who], self.raw(who)
+        taken = self.app.auth.import_enrollment(who, f"{who}@example.com", totp, last_step=last, drift=drift)
+        assert account.take_over(phone, last, drift, self.clock()) == taken
+        assert (self.raw(who) == before) == (not taken)
+        if taken and account.active:
+            self.spent[phone.raw] = [(phone.code(account.active.last_step), account.active.last_step)]
+        IMPORTED.add(taken)
 
     @rule(who=whos, steps=st.integers(1, 4), offset=st.sampled_from([0, -1, 1, -2, 2]))
     def log_in_later(self, who: str, steps: int, offset: int) -> None:
@@ -377,8 +402,10 @@ EXPLORE = settings(max_examples=100, stateful_step_count=60, suppress_health_che
 def test_machine() -> None:
     """In no order of operations, times and codes does an authenticator differ from the model."""
     REACHED.clear()
+    IMPORTED.clear()
     run_state_machine_as_test(Life, settings=EXPLORE)
     assert set() == USUAL - REACHED
+    assert {True, False} == IMPORTED
 
 
 # Faults
@@ -554,6 +581,45 @@ def revoke_keeps_recovery(patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def import_forgives(patch: pytest.MonkeyPatch) -> None:
+    """Forget the failures when a phone is imported."""
+    wrapped(
+        patch,
+        "totpkit._accounts.imported",
+        lambda before, after, taken, *_: (
+            (replace(after, failures=0, retry_at=None), taken) if taken else (before, taken)
+        ),
+    )
+
+
+def import_spends_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Let codes pass that were spent elsewhere."""
+
+    def change(_: Record, after: Record, taken: Any, *__: Any) -> Any:
+        active = after.active and replace(after.active, last_step=0)
+        return (replace(after, active=active) if taken else after), taken
+
+    wrapped(patch, "totpkit._accounts.imported", change)
+
+
+def import_replaces(patch: pytest.MonkeyPatch) -> None:
+    """Put an imported phone in the place of another."""
+
+    def replacing(record: Record, terms: Any, **named: Any) -> Any:
+        return imported(replace(record, active=None), terms, **named)
+
+    patch.setattr("totpkit._accounts.imported", replacing)
+
+
+def import_keeps_the_pending(patch: pytest.MonkeyPatch) -> None:
+    """Leave a pending secret beside an imported phone."""
+    wrapped(
+        patch,
+        "totpkit._accounts.imported",
+        lambda before, after, taken, *_: (replace(after, pending=before.pending) if taken else after, taken),
+    )
+
+
 FAULTS = [
     by_step_alone,
     malformed_is_free,
@@ -574,6 +640,10 @@ FAULTS = [
     resync_reaches_back,
     revoke_forgives,
     revoke_keeps_recovery,
+    import_forgives,
+    import_spends_nothing,
+    import_replaces,
+    import_keeps_the_pending,
 ]
 
 

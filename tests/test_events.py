@@ -12,6 +12,7 @@ KINDS = [kind for name in events.__all__ if (kind := getattr(events, name)) is n
 SAMPLES = {
     "expires_at": 600.0,
     "replaced": True,
+    "weak": True,
     "step": 1,
     "drift": -1,
     "reason": Reason.MISMATCH,

@@ -51,12 +51,12 @@ def test_asvs() -> None:
         ({"secret_bytes": 13}, "secret_bytes must be an int from 16 to 1024, not 13"),
         ({"period": 121}, "period must be an int from 1 to 120, not 121"),
         ({"period": 3600}, "period must be an int from 1 to 120, not 3600"),
-        ({"shortest_secret": 13}, "shortest_secret must be an int from 14 to 1024, not 13"),
     ],
 )
 def test_nist(numbers: dict[str, int], message: str) -> None:
     """The NIST preset refuses secrets under 112 bits and codes that live longer than two minutes."""
     assert replace(Policy.NIST, period=120, secret_bytes=16).period == 120
+    assert (Policy.NIST.shortest_secret * 8, Policy.NIST.longest_period) == (112, 120)
     with pytest.raises(InvalidParameterError) as caught:
         replace(Policy.NIST, **numbers)  # type: ignore[arg-type]
     assert message == str(caught.value)
@@ -84,6 +84,8 @@ def test_presets_within_nist(policy: Policy) -> None:
         ({"period": 61, "longest_period": 60}, "period must be an int from 1 to 60, not 61"),
         ({"longest_period": 3601}, "longest_period must be an int from 1 to 3600, not 3601"),
         ({"secret_bytes": 15}, "secret_bytes must be an int from 16 to 1024, not 15"),
+        ({"shortest_secret": 0}, "shortest_secret must be an int from 1 to 1024, not 0"),
+        ({"shortest_secret": 1025}, "shortest_secret must be an int from 1 to 1024, not 1025"),
         ({"secret_bytes": 14, "shortest_secret": 14}, "secret_bytes must be an int from 16 to 1024, not 14"),
         ({"secret_bytes": 31, "shortest_secret": 32}, "secret_bytes must be an int from 32 to 1024, not 31"),
         ({"secret_bytes": 1025}, "secret_bytes must be an int from 16 to 1024, not 1025"),

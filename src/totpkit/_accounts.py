@@ -12,7 +12,16 @@ from totpkit import events
 from totpkit._account_id import checked_account_id
 from totpkit._attempt import Terms, refusal, unlocked
 from totpkit._colour import Colour
-from totpkit._enrolling import begun, cancelled, confirmed, live_pending, owner_of, revoked
+from totpkit._enrolling import (
+    begun,
+    cancelled,
+    check_import,
+    confirmed,
+    imported,
+    live_pending,
+    owner_of,
+    revoked,
+)
 from totpkit._enrollment import Enrollment, Status
 from totpkit._herald import Herald, attempt_events, resealing_events
 from totpkit._ledger import Change, Ledger
@@ -56,6 +65,18 @@ class Accounts:
 
     async def cancel_enrollment(self, account_id: str) -> None:
         await self.cancellation(account_id, Scope.OPEN)
+
+    async def import_enrollment(
+        self, account_id: str, label: str, totp: TOTP, *, last_step: int | None, drift: int
+    ) -> bool:
+        check_import(totp, last_step, drift, self.ledger.policy)
+        provision = self._sealing(account_id).sealed(totp, label, self.issuer, IN_USE)
+        rule = partial(imported, totp=totp, provision=provision, last_step=last_step, drift=drift)
+        change = await self.ledger.change(account_id, rule)
+        if change.outcome:
+            event = events.EnrollmentImported(account_id=account_id, at=change.at, weak=totp.secret.weak)
+            await self.herald.tell(event)
+        return change.outcome
 
     async def verify(self, account_id: str, code: str) -> Answer:
         return (await self.verification(account_id, code, Scope.OPEN)).outcome

@@ -26,6 +26,7 @@ from totpkit._outcome import Accepted, Rejected
 from totpkit._parts import check_parts
 from totpkit._policy import Policy
 from totpkit._ports import AsyncStore, Cipher, Store
+from totpkit._totp import TOTP
 from totpkit.events import Event
 
 
@@ -86,6 +87,29 @@ class Authenticator:
     def cancel_enrollment(self, account_id: str) -> None:
         """Drop the pending secret, whoever began it."""
         drive(self._accounts.cancel_enrollment(account_id))
+
+    def import_enrollment(
+        self, account_id: str, label: str, totp: TOTP, *, last_step: int | None = None, drift: int = 0
+    ) -> bool:
+        """Take over a phone that another program enrolled; its secret is in use from then on.
+
+        *totp* has the secret and the parameters, which stay as they are. *last_step* is the
+        step of the last code that the other program accepted. If it remembers none, each step
+        that the window admits now counts as spent, so that no code is good at both; one
+        ahead of the clock lets no code pass until the clock has gone by. *drift* is
+        by how many steps the phone's clock is known to be off.
+
+        ``False``, and nothing is changed, if the account has a phone in use. Else a pending
+        secret is dropped, and failures stay: a wait goes on, and a disabled account stays
+        disabled. After :meth:`revoke` the phone is taken over again.
+
+        Raises :class:`InvalidParameterError` for anything but a :class:`TOTP` with a ``t0``
+        of 0, for a *label* that no phone shows, for a negative *last_step*, and for a secret
+        shorter or a period longer than the policy's ``shortest_secret`` and ``longest_period``.
+        """
+        return drive(
+            self._accounts.import_enrollment(account_id, label, totp, last_step=last_step, drift=drift)
+        )
 
     def verify(self, account_id: str, code: str) -> Accepted | Rejected:
         """Answer whether *code* is right for the account, unspent and in time; spend it if so.
@@ -202,6 +226,14 @@ class AsyncAuthenticator:
     def cancel_enrollment(self, account_id: str) -> Pending[None]:
         """See :meth:`Authenticator.cancel_enrollment`."""
         return Pending(self._accounts.cancel_enrollment(account_id))
+
+    def import_enrollment(
+        self, account_id: str, label: str, totp: TOTP, *, last_step: int | None = None, drift: int = 0
+    ) -> Pending[bool]:
+        """See :meth:`Authenticator.import_enrollment`."""
+        return Pending(
+            self._accounts.import_enrollment(account_id, label, totp, last_step=last_step, drift=drift)
+        )
 
     def verify(self, account_id: str, code: str) -> Pending[Accepted | Rejected]:
         """See :meth:`Authenticator.verify`."""

@@ -1,4 +1,4 @@
-"""Enrolling in two phases: a secret is shown, then its first code confirms it. Pure.
+"""Enrolling in two phases: a secret is shown, then its first code confirms it; and importing. Pure.
 
 Knows nothing of storage; see :mod:`totpkit._verification` for the shape of the rules.
 """
@@ -10,13 +10,15 @@ from hmac import compare_digest
 from itertools import product
 
 from totpkit._attempt import Terms, failed, refusal, unlocked
-from totpkit._codes import Algorithm
+from totpkit._bounds import whole
+from totpkit._codes import COUNTERS, Algorithm
 from totpkit._decimal import DIGITS
-from totpkit._outcome import Accepted, Reason, Rejected
+from totpkit._outcome import Reason, Rejected
+from totpkit._policy import Policy
 from totpkit._record import Credential, Pending, Provision, Record
 from totpkit._text import is_unicode
 from totpkit._totp import PERIOD, TOTP
-from totpkit._verification import Decided, followed
+from totpkit._verification import Decided, bounded, followed
 from totpkit.errors import InvalidParameterError
 
 
@@ -74,7 +76,47 @@ def confirmed(
         ignored = _ignores_parameters(codes, code, terms)
         reason = Reason.APP_IGNORED_PARAMETERS if ignored else outcome.reason
         return failed(record, terms), Rejected(reason)
-    return _promoted(record, promote(pending.provision), outcome, terms), outcome
+    drift = followed(0, outcome.drift, terms.policy.drift_bound)
+    taken = _with_credential(record, promote(pending.provision), outcome.step, drift, terms)
+    return unlocked(taken), outcome
+
+
+def check_import(totp: TOTP, last_step: int | None, drift: int, policy: Policy) -> None:
+    """Refuse what cannot be a credential's, or may not be under the *policy*.
+
+    Raises :class:`InvalidParameterError` for anything but a :class:`TOTP` that phones make,
+    for a weaker one than the policy takes over, and for steps that are none.
+    """
+    # Exactly: a record keeps the parameters of this kind of codes and of no other.
+    if type(totp) is not TOTP:
+        raise InvalidParameterError("totp", f"must be a TOTP, not {type(totp).__name__}")
+    if totp.t0:
+        raise InvalidParameterError("totp", "must have a t0 of 0: phones know no other")
+    if len(totp.secret) < policy.shortest_secret:
+        least, found = policy.shortest_secret, len(totp.secret)
+        raise InvalidParameterError("totp", f"must have a secret of {least} bytes or more, not of {found}")
+    if totp.period > policy.longest_period:
+        most, found = policy.longest_period, totp.period
+        raise InvalidParameterError("totp", f"must have a period of {most} seconds or less, not of {found}")
+    if last_step is not None:
+        whole("last_step", last_step, 0, COUNTERS - 1)
+    whole("drift", drift, -COUNTERS, COUNTERS)
+
+
+def imported(
+    record: Record, terms: Terms, *, totp: TOTP, provision: Provision, last_step: int | None, drift: int
+) -> tuple[Record, bool]:
+    """Decide whether a phone from elsewhere is taken into use: only where none is.
+
+    *provision* is *totp*, sealed. Without a *last_step* all that the window admits now is
+    spent. Failures stay: nobody has shown a code.
+    """
+    if record.active is not None:
+        return record, False
+    drift = bounded(drift, terms.policy.drift_bound)
+    if last_step is None:
+        last_step = max(totp.step(terms.now) + drift + terms.policy.window.future, 0)
+    return _with_credential(record, provision, last_step, drift, terms), True
 
 
 def cancelled(record: Record) -> Record:
@@ -94,17 +136,19 @@ def revoked(record: Record) -> Record:
     return replace(record, active=None, pending=None, recovery=None, generation=generation)
 
 
-def _promoted(record: Record, provision: Provision, first: Accepted, terms: Terms) -> Record:
+def _with_credential(
+    record: Record, provision: Provision, last_step: int, drift: int, terms: Terms
+) -> Record:
     credential = Credential(
         provision=provision,
         confirmed_at=terms.now,
         last_used_at=terms.now,
-        last_step=first.step,
-        drift=followed(0, first.drift, terms.policy.drift_bound),
+        last_step=last_step,
+        drift=drift,
     )
     # By the clock, so that a generation doesn't recur after the account was forgotten.
     generation = max(record.generation + 1, int(terms.now * 1000))
-    return unlocked(replace(record, active=credential, pending=None, generation=generation))
+    return replace(record, active=credential, pending=None, generation=generation)
 
 
 def _ignores_parameters(codes: TOTP, code: str, terms: Terms) -> bool:

@@ -22,8 +22,9 @@ class Policy:
     """How new credentials are made, and how all are verified.
 
     ``digits``, ``algorithm``, ``period`` (seconds) and ``secret_bytes`` are those of new
-    enrollments; an enrolled phone keeps its own. Raises :class:`InvalidParameterError` for
-    numbers out of range.
+    enrollments; an enrolled phone keeps its own. A phone that another program enrolled is
+    taken over within ``shortest_secret`` (bytes) and ``longest_period``. Raises
+    :class:`InvalidParameterError` for numbers out of range.
     """
 
     DEFAULT: ClassVar["Policy"]
@@ -43,8 +44,8 @@ class Policy:
     recovery_codes: int = 10  # a sheet of them
     recovery_cost: int = 14  # log2 of scrypt's N: 16 MiB and some 50 ms, for codes of 80 bits
     recovery_low: int = 3  # codes left at which an event says so
-    shortest_secret: int = 16  # bytes; RFC 4226, section 4, R6
-    longest_period: int = LONGEST_PERIOD  # seconds
+    shortest_secret: int = 1  # bytes of an imported one: the phones have it, RFC 4226 or not
+    longest_period: int = LONGEST_PERIOD  # seconds, of an imported one too
 
     def __post_init__(self) -> None:
         for name, value, kind in (
@@ -57,7 +58,7 @@ class Policy:
         whole("digits", self.digits, DIGITS[0], DIGITS[-1])
         whole("longest_period", self.longest_period, 1, LONGEST_PERIOD)
         whole("period", self.period, 1, self.longest_period)
-        whole("shortest_secret", self.shortest_secret, 14, LARGEST_BYTES)
+        whole("shortest_secret", self.shortest_secret, 1, LARGEST_BYTES)
         whole("secret_bytes", self.secret_bytes, max(self.shortest_secret, STRONG_BYTES), LARGEST_BYTES)
         whole("drift_bound", self.drift_bound, 0, 100)
         within("enrollment_lifetime", self.enrollment_lifetime, 1.0, DAY)

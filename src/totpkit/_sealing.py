@@ -29,12 +29,16 @@ class Sealing:
         """Return a new secret, sealed as pending; :class:`InvalidParameterError` for a bad label."""
         secret = Secret.generate(policy.secret_bytes)
         codes = TOTP(secret, policy.digits, policy.algorithm, policy.period)
+        return self.sealed(codes, label, issuer, PENDING)
+
+    def sealed(self, codes: TOTP, label: str, issuer: str, purpose: str) -> Provision:
+        """Return the secret of *codes*, sealed; :class:`InvalidParameterError` for a bad label."""
         codes.uri(account=checked_account("label", label), issuer=issuer)
         return Provision(
-            sealed=self._seal(secret.to_bytes(), PENDING),
-            digits=policy.digits,
-            algorithm=policy.algorithm,
-            period=policy.period,
+            sealed=self._seal(codes.secret.to_bytes(), purpose),
+            digits=codes.digits,
+            algorithm=codes.algorithm,
+            period=codes.period,
             label=label,
             issuer=issuer,
         )

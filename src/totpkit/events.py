@@ -15,6 +15,7 @@ __all__ = [
     "Disabled",
     "EnrollmentBegun",
     "EnrollmentConfirmed",
+    "EnrollmentImported",
     "Event",
     "FactorAccepted",
     "Forgotten",
@@ -50,6 +51,13 @@ class EnrollmentConfirmed(Event):
     """A first code was right; ``replaced`` tells whether another phone stopped working."""
 
     replaced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrollmentImported(Event):
+    """A phone that another program enrolled was taken over; ``weak`` tells whether its secret is short."""
+
+    weak: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
