@@ -26,7 +26,7 @@ SIZE = 16
 PATIENCE = 60.0
 
 context = multiprocessing.get_context("forkserver")
-context.set_forkserver_preload(["tests.crew", "redis", "sqlalchemy", "psycopg"])
+context.set_forkserver_preload(["tests.crew", "redis", "sqlalchemy", "django.db", "psycopg"])
 
 open_at_end = ExitStack()
 """What a process of a crew closes when it ends."""

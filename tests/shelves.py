@@ -1,7 +1,7 @@
 """Stores by URL, so that a test, and a process that it starts, can open the same one.
 
 ``memory:`` and ``file:/path`` stand for :class:`MemoryStore` and :class:`SQLiteStore`,
-``redis://...`` for Redis, and every other URL is SQLAlchemy's.
+``redis://...`` for Redis, what begins with ``django+`` for Django, and every other URL is SQLAlchemy's.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from totpkit.stores.threaded import ThreadedStore
 
 T = TypeVar("T")
 
-SHARED = ["sqlite", "redis", "postgresql", "sqlalchemy-sqlite"]
+SHARED = ["sqlite", "redis", "postgresql", "sqlalchemy-sqlite", "django-postgresql", "django-sqlite"]
 """Stores that processes can share."""
 
 ASYNC = ["threaded", "redis", "postgresql", "postgresql-asyncpg", "sqlalchemy-sqlite"]
@@ -58,12 +58,12 @@ def url_of(kind: str, request: pytest.FixtureRequest) -> str:
     match kind:
         case "sqlite" | "threaded":
             return f"file:{file}"
-        case "sqlalchemy-sqlite":
-            return f"sqlite:///{file}"
-        case "redis":
-            return str(request.getfixturevalue("redis_url"))
-        case "postgresql":
-            return str(request.getfixturevalue("postgresql_url"))
+        case "sqlalchemy-sqlite" | "django-sqlite":
+            return f"{'django+' * kind.startswith('django')}sqlite:///{file}"
+        case "redis" | "postgresql":
+            return str(request.getfixturevalue(f"{kind}_url"))
+        case "django-postgresql":
+            return f"django+{request.getfixturevalue('postgresql_url')}"
         case "postgresql-asyncpg":
             return postgresql_at(request.getfixturevalue("postgresql_server"), "asyncpg")
     return "memory:"
@@ -81,6 +81,9 @@ def opened(url: str) -> Iterator[Store]:
                 yield store
         case "redis":
             with opened_redis(url) as store:
+                yield store
+        case "django+sqlite" | "django+postgresql+psycopg":
+            with opened_django(url) as store:
                 yield store
         case _:
             with opened_sqlalchemy(url) as store:
@@ -112,6 +115,17 @@ def opened_sqlalchemy(url: str) -> Iterator[Store]:
         yield store
     finally:
         engine.dispose()
+
+
+@contextmanager
+def opened_django(url: str) -> Iterator[Store]:
+    """Open a store in a database that Django speaks to."""
+    from tests.django_site import database, options_of  # noqa: PLC0415
+    from totpkit.stores.django import DjangoStore  # noqa: PLC0415
+
+    with database(uuid4().hex, **options_of(url)) as alias, closing(DjangoStore(alias)) as store:
+        store.create_table()
+        yield store
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """What property-based tests draw from; the one home of Hypothesis strategies."""
 
+import re
 import unicodedata
 
 from hypothesis import strategies as st
@@ -153,3 +154,8 @@ def mutations(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
         patch = draw(st.just("") | st.just(text[start:end] * 2) | _fragments | anything)
         text = text[:start] + patch + text[end:]
     return text
+
+
+def shown(value: object) -> str:
+    """Return how a value looks, without its address: a test has one name in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))

@@ -10,6 +10,7 @@ from totpkit._extras import extra
 NEEDED = {
     "vault": ("cryptography", "from totpkit.vault import Vault; Vault({'k': bytes(32)})"),
     "redis": ("redis", "from totpkit.stores.redis import RedisStore"),
+    "django": ("django", "from totpkit.stores.django import DjangoStore"),
     "sqlalchemy": ("sqlalchemy", "from totpkit.stores.sqlalchemy import SQLAlchemyStore"),
 }
 FREE = [

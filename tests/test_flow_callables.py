@@ -10,6 +10,7 @@ import pytest
 
 from tests.faces import ASYNC, SYNC, WHO, both
 from tests.flows import KEYS, OF_ALICE, Person, Shop, lets_in, phone_only, ready
+from tests.strategies import shown
 from totpkit import (
     AsyncAuthFlow,
     AsyncSelfService,
@@ -105,7 +106,7 @@ class OwnSecond(SecondFactor):
 
 @pytest.mark.proves("T45")
 @both
-@pytest.mark.parametrize("answer", NO_ACCOUNT, ids=repr)
+@pytest.mark.parametrize("answer", NO_ACCOUNT, ids=shown)
 @pytest.mark.parametrize("then", [phone_only, lambda _: ()], ids=["two steps", "one step"])
 def test_check_password(colour: str, answer: Any, then: Any) -> None:
     """What is neither an account id nor None lets nobody in, and nobody further."""
@@ -117,7 +118,7 @@ def test_check_password(colour: str, answer: Any, then: Any) -> None:
 
 @pytest.mark.proves("T45")
 @both
-@pytest.mark.parametrize("answer", NO_ACCOUNT, ids=repr)
+@pytest.mark.parametrize("answer", NO_ACCOUNT, ids=shown)
 def test_own_first_check(colour: str, answer: Any) -> None:
     """A first factor of the app's own is believed no more than its passwords."""
     shop = Shop(colour, first=lambda _: Own(check=says(answer, colour)), then=lambda _: ())
@@ -141,7 +142,7 @@ def test_none_is_nobody(colour: str) -> None:
 @pytest.mark.proves("T45")
 @both
 @pytest.mark.parametrize("flag", ["required", "enroll"])
-@pytest.mark.parametrize("answer", NO_FLAG, ids=repr)
+@pytest.mark.parametrize("answer", NO_FLAG, ids=shown)
 def test_flags(colour: str, flag: str, answer: Any) -> None:
     """A flag that is neither True nor False lets nobody pass without a phone, or enroll one."""
     flags = {"required": False, "enroll": False, flag: says(answer, colour)}
@@ -165,7 +166,7 @@ def test_flags(colour: str, flag: str, answer: Any) -> None:
 
 @pytest.mark.proves("T45")
 @both
-@pytest.mark.parametrize("answer", [None, True, 1, b"alice", Text("alice"), coroutine], ids=repr)
+@pytest.mark.parametrize("answer", [None, True, 1, b"alice", Text("alice"), coroutine], ids=shown)
 def test_label_of(colour: str, answer: Any) -> None:
     """A label that is no text shows nobody a secret."""
     shop = Shop(colour, then=lambda shop: (Totp(shop.own, label_of=says(answer, colour)),))
@@ -176,7 +177,7 @@ def test_label_of(colour: str, answer: Any) -> None:
 
 @pytest.mark.proves("T45")
 @both
-@pytest.mark.parametrize("answer", ["", "a:b", "a\nb", "\ud800"], ids=repr)
+@pytest.mark.parametrize("answer", ["", "a:b", "a\nb", "\ud800"], ids=shown)
 def test_bad_label(colour: str, answer: str) -> None:
     """A label that phones would not read back shows nobody a secret."""
     shop = Shop(colour, then=lambda shop: (Totp(shop.own, label_of=says(answer, colour)),))
@@ -187,7 +188,7 @@ def test_bad_label(colour: str, answer: str) -> None:
 
 @pytest.mark.proves("T45")
 @both
-@pytest.mark.parametrize("answer", NO_TEXT, ids=repr)
+@pytest.mark.parametrize("answer", NO_TEXT, ids=shown)
 def test_address_of(colour: str, answer: Any) -> None:
     """An address that is no text gets no mail, and no prompt."""
     shop, alice = ready(colour)
@@ -207,7 +208,7 @@ def test_address_of(colour: str, answer: Any) -> None:
 
 @pytest.mark.proves("T45")
 @both
-@pytest.mark.parametrize("answer", NO_FLAG, ids=repr)
+@pytest.mark.parametrize("answer", NO_FLAG, ids=shown)
 def test_own_second_check(colour: str, answer: Any) -> None:
     """A second factor of the app's own passes by True alone; the attempt that raised stays counted."""
     shop, alice = ready(colour, then=lambda shop: (shop.totp() | OwnSecond(check=says(answer, colour)),))
@@ -220,7 +221,7 @@ def test_own_second_check(colour: str, answer: Any) -> None:
 
 @pytest.mark.proves("T45")
 @both
-@pytest.mark.parametrize("answer", NO_PROMPT, ids=repr)
+@pytest.mark.parametrize("answer", NO_PROMPT, ids=shown)
 def test_own_prompts(colour: str, answer: Any) -> None:
     """A prompt of the app's own is a CustomPrompt or a mistake."""
     shop, alice = ready(colour)
@@ -234,7 +235,7 @@ def test_own_prompts(colour: str, answer: Any) -> None:
 
 @pytest.mark.proves("T45", "SELF-conditions")
 @both
-@pytest.mark.parametrize("answer", NO_FLAG, ids=repr)
+@pytest.mark.parametrize("answer", NO_FLAG, ids=shown)
 def test_allowed(colour: str, answer: Any) -> None:
     """Self-service is open to whom the app admits by True, and to nobody else."""
     shop, alice = ready(colour)
@@ -269,7 +270,7 @@ METHODS = [
             for error in (KeyError, RuntimeError, GeneratorExit)
         ),
     ],
-    ids=repr,
+    ids=shown,
 )
 def test_errors_pass_unchanged(colour: str, error: BaseException) -> None:
     """What a callable raises reaches the caller as it is, and lets nobody in."""

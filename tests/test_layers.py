@@ -40,6 +40,7 @@ FLOORS = {
     ],
     "5 adapters": [
         *["stores", "stores.memory", "stores.sqlite", "stores.redis", "stores.sqlalchemy", "stores.threaded"],
+        *["stores.django"],
         *["vault", "mail", "testing"],
     ],
     "6 faces": [

@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.doubles import Later
 from tests.faces import POLICY
+from tests.strategies import shown
 from totpkit import (
     AsyncAuthenticator,
     AsyncAuthFlow,
@@ -324,7 +325,7 @@ def test_names() -> None:
     assert plan_of("Größe 1", Password(nobody), (), Authenticator).name == "Größe 1"
 
 
-@pytest.mark.parametrize("provider", ["", "a b\n", "ü", None, 1, b"google"], ids=repr)
+@pytest.mark.parametrize("provider", ["", "a b\n", "ü", None, 1, b"google"], ids=shown)
 def test_providers(provider: Any) -> None:
     """A provider is named in ASCII."""
     with pytest.raises(InvalidParameterError, match=r"^provider must be a short name in ASCII$"):
@@ -336,7 +337,7 @@ def test_providers(provider: Any) -> None:
     [Totp, RecoveryCode, email],
     ids=["totp", "recovery", "email"],
 )
-@pytest.mark.parametrize("auth", [None, Authenticator, MemoryStore(), "auth"], ids=repr)
+@pytest.mark.parametrize("auth", [None, Authenticator, MemoryStore(), "auth"], ids=shown)
 def test_factors_need_an_authenticator(make: Any, auth: Any) -> None:
     """A factor takes an authenticator, and nothing in its place."""
     with pytest.raises(InvalidParameterError, match=r"^auth must be an authenticator, not "):

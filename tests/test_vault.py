@@ -1,8 +1,11 @@
 """Sealing secrets for storage."""
 
 import base64
+import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -10,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.strategies_accounts import ids
 from totpkit import Cipher, InvalidParameterError, VaultError
-from totpkit.vault import PLAINTEXT, Vault, new_key
+from totpkit.vault import PLAINTEXT, Vault, key_file, new_key
 
 OLD, NEW = bytes(32), bytes(range(32))
 BOTH = Vault({"2026-11": NEW, "2025-01": OLD})
@@ -25,6 +28,55 @@ def test_new_key() -> None:
     """A new key has 256 bits, and no two are equal."""
     assert len(new_key()) == 32
     assert len({new_key() for _ in range(100)}) == 100
+
+
+def test_key_file(tmp_path: Path) -> None:
+    """A file is made at the first call, for its owner alone, and has the same key ever after."""
+    file = tmp_path / "vault.key"
+    key = key_file(file)
+    assert len(key) == 32
+    assert key_file(str(file)) == key
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(tmp_path.iterdir()) == [file]
+    assert key_file(tmp_path / "other.key") != key
+
+
+def test_key_file_race(tmp_path: Path) -> None:
+    """Of many that make the file at once, all get the same key."""
+    for number in range(50):
+        file = tmp_path / f"{number}.key"
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(key_file, [file] * 8))) == 1
+    assert len(list(tmp_path.iterdir())) == 50
+
+
+def test_key_file_by_hand(tmp_path: Path) -> None:
+    """The file may hold what the command prints."""
+    file = tmp_path / "vault.key"
+    command = [sys.executable, "-m", "totpkit", "key"]
+    file.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert key_file(file) == base64.b64decode(file.read_bytes())
+
+
+@pytest.mark.proves("T22")
+@pytest.mark.parametrize(
+    "held", [b"", b"\xff" * 44, b"c2VjcmV0", base64.b64encode(bytes(31)), b"no!" * 15]
+)
+def test_key_file_refused(tmp_path: Path, held: bytes) -> None:
+    """A file that holds no key is left as it is, and its contents are not told."""
+    file = tmp_path / "vault.key"
+    file.write_bytes(held)
+    with pytest.raises(InvalidParameterError) as caught:
+        key_file(file)
+    assert str(caught.value) == "path must name a file with what `totpkit key` prints, or none yet"
+    assert caught.value.__context__ is None
+    assert file.read_bytes() == held
+
+
+def test_key_file_out_of_reach(tmp_path: Path) -> None:
+    """Where no file can be made, the system's own error says so."""
+    with pytest.raises(FileNotFoundError):
+        key_file(tmp_path / "missing" / "vault.key")
 
 
 @pytest.mark.proves("ASVS-13.3")

@@ -26,44 +26,19 @@ from django.urls import path
 from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_POST
 from django.views.static import serve
-from totpkit.stores.django import DjangoStore
 
-from totpkit import (
-    Authenticated,
-    Authenticator,
-    AuthFlow,
-    Challenge,
-    Confirmed,
-    Denied,
-    EmailedCode,
-    InvalidPayloadError,
-    Mail,
-    Password,
-    Reason,
-    RecoveryCode,
-    Rejected,
-    SelfService,
-    Totp,
-    parse_answer,
-)
-from totpkit.vault import Vault
+import totpkit
+from totpkit.stores.django import DjangoStore
+from totpkit.vault import Vault, key_file
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 
-def kept_key(name: str) -> bytes:
-    """Return a key that is made at the first start. In production a secrets manager keeps it."""
-    path = DATA / f"{name}.key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
-
-
+EXPIRED = totpkit.Denied(totpkit.Reason.TICKET_EXPIRED)
 settings.configure(
-    SECRET_KEY=kept_key("session").hex(),
+    SECRET_KEY=key_file(DATA / "session.key").hex(),
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     ROOT_URLCONF=sys.modules[__name__],
     DATABASES={
@@ -89,7 +64,7 @@ settings.configure(
     SESSION_COOKIE_SECURE=True,
     SESSION_COOKIE_AGE=12 * 3600,
     CSRF_USE_SESSIONS=True,
-    CSRF_FAILURE_VIEW=lambda request, **_: begin_again(request, Reason.TICKET_EXPIRED),
+    CSRF_FAILURE_VIEW=lambda request, **_: begin_again(request, EXPIRED),
     LOGGING={
         "version": 1,
         "disable_existing_loggers": False,
@@ -114,18 +89,19 @@ def email_of(account_id: str) -> str:
     return User.objects.get(pk=account_id).get_username()
 
 
-def send(mail: Mail) -> None:
+def send(mail: totpkit.Mail) -> None:
     message = EmailMultiAlternatives(mail.subject, mail.text, "login@acme.example", [mail.to])
     message.attach_alternative(mail.html, "text/html")
     message.send()
 
 
 store = DjangoStore(using="totp")
-auth = Authenticator(store, issuer="Acme", vault=Vault({"1": kept_key("vault")}))
-by_mail = EmailedCode(auth, mailer=send, address_of=email_of)
-second = Totp(auth, label_of=email_of) | RecoveryCode(auth) | by_mail
-flow = AuthFlow(Password(check_password), second, name="shop", keys=[kept_key("flow")])
-own = SelfService(auth, flow)
+auth = totpkit.Authenticator(store, issuer="Acme", vault=Vault({"1": key_file(DATA / "vault.key")}))
+by_mail = totpkit.EmailedCode(auth, mailer=send, address_of=email_of)
+second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth) | by_mail
+keys = [key_file(DATA / "flow.key")]
+flow = totpkit.AuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
+own = totpkit.SelfService(auth, flow)
 
 OPEN = re.compile("/(login|logout|signup|static/.*)")
 HEADERS = {
@@ -155,10 +131,11 @@ def page(request, template: str, **shown: object):
     return render(request, template, common | shown)
 
 
-def tell(request, where: str, problem: Reason | None = None, wait: float | None = None, notice: str = ""):
-    """Go to a page, and say there what the visitor may know."""
-    told = {"problem": problem and problem.public, "wait": ceil(wait or 0), "notice": notice}
-    request.session["told"] = told
+def tell(request, where: str, result=None, notice: str = ""):
+    """Go to a page, and say there what the visitor may know of a result."""
+    said = {} if result is None else result.to_dict()
+    wait = ceil(said.get("retry_after") or 0)
+    request.session["told"] = {"problem": said.get("problem"), "wait": wait, "notice": notice}
     return redirect(where)
 
 
@@ -186,8 +163,8 @@ def ask(request):
         return redirect("/")
     binding = session["binding"]
     challenge = flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding)
-    if isinstance(challenge, Denied):
-        return begin_again(request, challenge.reason)
+    if isinstance(challenge, totpkit.Denied):
+        return begin_again(request, challenge)
     session["ticket"] = challenge.ticket
     prompts = [prompt.to_dict() for prompt in challenge.prompts]
     prompt = next((prompt for prompt in prompts if prompt["type"] == request.GET.get("by")), prompts[0])
@@ -201,27 +178,27 @@ def ask(request):
 def answer(request):
     session = request.session
     try:
-        given = parse_answer(request.POST)
-    except InvalidPayloadError:  # no form of ours
-        return begin_again(request, Reason.TICKET_INVALID)
+        given = totpkit.parse_answer(request.POST)
+    except totpkit.InvalidPayloadError:  # no form of ours
+        return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_INVALID))
     ticket = request.POST.get("ticket", "")
     match flow.submit(ticket, given, binding=session["binding"], context=request):
-        case Authenticated() as result:
+        case totpkit.Authenticated() as result:
             where = session.get("next", "/")
             session.flush()  # nothing of the stranger's session lives on
             login(request, User.objects.get(pk=result.account_id))
-            session["proof"] = result.proof
+            session.update({"proof": result.proof, "binding": secrets.token_urlsafe(16)})
             return new_codes(request) if result.enrolled else redirect(where)
-        case Denied(reason):
-            return begin_again(request, reason)
-        case Challenge(ticket=ticket, problem=problem, retry_after=wait):
-            session["ticket"] = ticket
-            return tell(request, request.get_full_path(), problem, wait)
+        case totpkit.Denied() as denied:
+            return begin_again(request, denied)
+        case totpkit.Challenge() as challenge:
+            session["ticket"] = challenge.ticket
+            return tell(request, request.get_full_path(), challenge)
 
 
-def begin_again(request, reason: Reason):
+def begin_again(request, denied: totpkit.Denied):
     request.session.pop("ticket", None)
-    return tell(request, "/login", reason)
+    return tell(request, "/login", denied)
 
 
 @require_POST
@@ -245,31 +222,34 @@ def account(request):
 @require_GET
 def same_qr(request):
     shown = own.provisioning(request.session["proof"])
-    return step_up(request) if isinstance(shown, Denied) else page(request, "qr.html", shown=shown.to_dict())
+    if isinstance(shown, totpkit.Denied):
+        return step_up(request)
+    return page(request, "qr.html", shown=shown.to_dict())
 
 
 def new_phone(request):
-    proof = request.session["proof"]
-    if request.method == "GET":
-        shown = own.begin_replacement(proof)
-        return (
-            step_up(request)
-            if isinstance(shown, Denied)
-            else page(request, "phone.html", shown=shown.to_dict())
-        )
-    match own.confirm_replacement(proof, request.POST.get("code", "")):
-        case Confirmed(proof=renewed):
-            request.session["proof"] = renewed
+    if request.method == "POST":
+        return confirm_phone(request)
+    shown = own.begin_replacement(request.session["proof"])
+    if isinstance(shown, totpkit.Denied):
+        return step_up(request)
+    return page(request, "phone.html", shown=shown.to_dict())
+
+
+def confirm_phone(request):
+    match own.confirm_replacement(request.session["proof"], request.POST.get("code", "")):
+        case totpkit.Confirmed(proof=proof):
+            request.session["proof"] = proof
             return tell(request, "/", notice="Your new phone works now, and the old one does not.")
-        case Rejected(reason, wait):
-            return tell(request, "/phone", reason, wait)
+        case totpkit.Rejected() as rejected:
+            return tell(request, "/phone", rejected)
     return step_up(request)
 
 
 @require_POST
 def new_codes(request):
     codes = own.new_recovery_codes(request.session["proof"])
-    if isinstance(codes, Denied):
+    if isinstance(codes, totpkit.Denied):
         return step_up(request)
     request.session["proof"] = codes.proof
     return page(request, "codes.html", codes=codes)
@@ -287,9 +267,9 @@ def step_up(request):
     """Ask for a code again and come back; who may not step up begins again."""
     session = request.session
     challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
-    if isinstance(challenge, Denied):
+    if isinstance(challenge, totpkit.Denied):
         session.flush()
-        return begin_again(request, challenge.reason)
+        return begin_again(request, challenge)
     session.update({"ticket": challenge.ticket, "next": request.path if request.method == "GET" else "/"})
     return tell(request, "/login", notice="Confirm that it is you.")
 

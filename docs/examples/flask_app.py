@@ -18,36 +18,12 @@ from flask import Flask, redirect, render_template, request, session
 from markupsafe import Markup
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from totpkit import (
-    Authenticated,
-    Authenticator,
-    AuthFlow,
-    Challenge,
-    Confirmed,
-    Denied,
-    InvalidPayloadError,
-    Password,
-    Reason,
-    RecoveryCode,
-    Rejected,
-    SelfService,
-    Totp,
-    parse_answer,
-)
+import totpkit
 from totpkit.stores.sqlite import SQLiteStore
-from totpkit.vault import Vault
+from totpkit.vault import Vault, key_file
 
 DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
-
-
-def kept_key(name: str) -> bytes:
-    """Return a key that is made at the first start. In production a secrets manager keeps it."""
-    path = DATA / f"{name}.key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(secrets.token_bytes(32))
-    return path.read_bytes()
 
 
 # The people, as any app has them.
@@ -73,14 +49,15 @@ def email_of(account_id: str) -> str:
 
 # The login: a password, and then a code of the phone or a recovery code.
 
-vault = Vault({"1": kept_key("vault")})
-auth = Authenticator(SQLiteStore(DATA / "totp.db"), issuer="Acme", vault=vault)
-second = Totp(auth, label_of=email_of) | RecoveryCode(auth)
-flow = AuthFlow(Password(check_password), second, name="shop", keys=[kept_key("flow")])
-own = SelfService(auth, flow)
+vault = Vault({"1": key_file(DATA / "vault.key")})
+auth = totpkit.Authenticator(SQLiteStore(DATA / "totp.db"), issuer="Acme", vault=vault)
+second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
+keys = [key_file(DATA / "flow.key")]
+flow = totpkit.AuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
+own = totpkit.SelfService(auth, flow)
 
 app = Flask(__name__)
-app.secret_key = kept_key("session")
+app.secret_key = key_file(DATA / "session.key")
 app.config.update(
     SESSION_COOKIE_NAME="__Host-shop",
     SESSION_COOKIE_SECURE=True,
@@ -117,9 +94,11 @@ def on_every_page():
     return {"csrf": csrf, "signed_in": "account" in session, **session.pop("told", {})}
 
 
-def tell(page: str, problem: Reason | None = None, wait: float | None = None, notice: str = ""):
-    """Go to a page, and say there what the visitor may know."""
-    session["told"] = {"problem": problem and problem.public, "wait": ceil(wait or 0), "notice": notice}
+def tell(page: str, result=None, notice: str = ""):
+    """Go to a page, and say there what the visitor may know of a result."""
+    said = {} if result is None else result.to_dict()
+    wait = ceil(said.get("retry_after") or 0)
+    session["told"] = {"problem": said.get("problem"), "wait": wait, "notice": notice}
     return redirect(page, 303)
 
 
@@ -145,8 +124,8 @@ def ask():
     if ticket is None and "account" in session:
         return redirect("/", 303)
     challenge = flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding)
-    if isinstance(challenge, Denied):
-        return begin_again(challenge.reason)
+    if isinstance(challenge, totpkit.Denied):
+        return begin_again(challenge)
     session["ticket"] = challenge.ticket
     prompts = [prompt.to_dict() for prompt in challenge.prompts]
     prompt = next((prompt for prompt in prompts if prompt["type"] == request.args.get("by")), prompts[0])
@@ -160,26 +139,30 @@ def ask():
 @app.post("/login")
 def answer():
     try:
-        given = parse_answer(request.form)
-    except InvalidPayloadError:  # no form of ours
-        return begin_again(Reason.TICKET_INVALID)
+        given = totpkit.parse_answer(request.form)
+    except totpkit.InvalidPayloadError:  # no form of ours
+        return begin_again(totpkit.Denied(totpkit.Reason.TICKET_INVALID))
     match flow.submit(request.form.get("ticket", ""), given, binding=session["binding"]):
-        case Authenticated() as result:
+        case totpkit.Authenticated() as result:
             page = session.get("next", "/")
             session.clear()  # nothing of the stranger's session lives on
-            session.update(account=result.account_id, proof=result.proof)
+            session.update(account=result.account_id, proof=result.proof, binding=secrets.token_urlsafe(16))
             return new_codes() if result.enrolled else redirect(page, 303)
-        case Denied(reason):
-            return begin_again(reason)
-        case Challenge(ticket=ticket, problem=problem, retry_after=wait):
-            session["ticket"] = ticket
-            return tell(request.full_path, problem, wait)
+        case totpkit.Denied() as denied:
+            return begin_again(denied)
+        case totpkit.Challenge() as challenge:
+            session["ticket"] = challenge.ticket
+            return tell(request.full_path, challenge)
+
+
+def begin_again(denied: totpkit.Denied):
+    session.pop("ticket", None)
+    return tell("/login", denied)
 
 
 @app.errorhandler(flask_wtf.csrf.CSRFError)
-def begin_again(reason):
-    session.pop("ticket", None)
-    return tell("/login", reason if isinstance(reason, Reason) else Reason.TICKET_EXPIRED)
+def stale(_):
+    return begin_again(totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
 
 @app.post("/logout")
@@ -203,29 +186,34 @@ def account():
 @app.get("/qr")
 def same_qr():
     shown = own.provisioning(session["proof"])
-    return step_up() if isinstance(shown, Denied) else render_template("qr.html", shown=shown.to_dict())
+    if isinstance(shown, totpkit.Denied):
+        return step_up()
+    return render_template("qr.html", shown=shown.to_dict())
 
 
-@app.route("/phone", methods=["GET", "POST"])
+@app.get("/phone")
 def new_phone():
-    if request.method == "GET":
-        shown = own.begin_replacement(session["proof"])
-        return (
-            step_up() if isinstance(shown, Denied) else render_template("phone.html", shown=shown.to_dict())
-        )
+    shown = own.begin_replacement(session["proof"])
+    if isinstance(shown, totpkit.Denied):
+        return step_up()
+    return render_template("phone.html", shown=shown.to_dict())
+
+
+@app.post("/phone")
+def confirm_phone():
     match own.confirm_replacement(session["proof"], request.form.get("code", "")):
-        case Confirmed(proof=proof):
+        case totpkit.Confirmed(proof=proof):
             session["proof"] = proof
             return tell("/", notice="Your new phone works now, and the old one does not.")
-        case Rejected(reason, wait):
-            return tell("/phone", reason, wait)
+        case totpkit.Rejected() as rejected:
+            return tell("/phone", rejected)
     return step_up()
 
 
 @app.post("/codes")
 def new_codes():
     codes = own.new_recovery_codes(session["proof"])
-    if isinstance(codes, Denied):
+    if isinstance(codes, totpkit.Denied):
         return step_up()
     session["proof"] = codes.proof
     return render_template("codes.html", codes=codes)
@@ -242,9 +230,9 @@ def switch_off():
 def step_up():
     """Ask for a code again and come back; who may not step up begins again."""
     challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
-    if isinstance(challenge, Denied):
+    if isinstance(challenge, totpkit.Denied):
         session.clear()
-        return begin_again(challenge.reason)
+        return begin_again(challenge)
     session.update(ticket=challenge.ticket, next=request.path if request.method == "GET" else "/")
     return tell("/login", notice="Confirm that it is you.")
 

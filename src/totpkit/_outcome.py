@@ -76,3 +76,7 @@ class Rejected:
 
     def __bool__(self) -> Literal[False]:
         return False
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it for a JSON front end; it says only what a visitor may be told."""
+        return {"type": "rejected", "problem": self.reason.public, "retry_after": self.retry_after}

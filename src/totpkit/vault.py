@@ -6,14 +6,17 @@
 import base64
 import os
 import string
+import tempfile
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from totpkit._extras import extra
 from totpkit.errors import InvalidParameterError, VaultError
 
-__all__ = ["PLAINTEXT", "Plaintext", "Vault", "new_key"]
+__all__ = ["PLAINTEXT", "Plaintext", "Vault", "key_file", "new_key"]
 
 KEY_BYTES = 32
 """AES-256."""
@@ -28,6 +31,46 @@ _SEALED = "aesgcm:"
 def new_key() -> bytes:
     """Return a new random key for a :class:`Vault`; ``totpkit key`` prints one in base64."""
     return os.urandom(KEY_BYTES)
+
+
+def key_file(path: str | os.PathLike[str]) -> bytes:
+    """Return the key that a file holds; make it, readable by its owner alone, if there is none.
+
+    For an app on one machine, where no secrets manager keeps its keys. Processes that start
+    at once get the same key. The file holds what ``totpkit key`` prints. It belongs into no
+    repository, and not into the backup that has the records; but have a copy: without the
+    key of a :class:`Vault` no phone works any more.
+
+    Raises :class:`InvalidParameterError` for a file that holds no key, and ``OSError`` where
+    it cannot be read or made.
+    """
+    file = Path(path)
+    if not file.exists():
+        _make_key_file(file)
+    try:
+        key = a2b_base64(file.read_bytes().strip(), strict_mode=True)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise InvalidParameterError(
+            "path", "must name a file with what `totpkit key` prints, or none yet"
+        )
+    return key
+
+
+def _make_key_file(file: Path) -> None:
+    # Written beside it and then linked: nobody reads half a key, and the first of many wins.
+    descriptor, name = tempfile.mkstemp(dir=file.parent)
+    fresh = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as written:
+            written.write(b2a_base64(new_key()))
+            written.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            file.hardlink_to(fresh)
+    finally:
+        fresh.unlink()
 
 
 class Vault:

@@ -1,0 +1,324 @@
+"""A login by password and phone in FastAPI, as pages and as JSON; records in Redis or SQLite.
+
+python -m pip install 'totpkit[redis,vault]' fastapi uvicorn jinja2 python-multipart argon2-cffi
+python fastapi_app.py
+"""
+
+import asyncio
+import os
+import re
+import secrets
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from math import ceil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import argon2
+import redis.asyncio
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
+from starlette.middleware.sessions import SessionMiddleware
+
+import totpkit
+from totpkit.stores.redis import AsyncRedisStore
+from totpkit.stores.sqlite import SQLiteStore
+from totpkit.stores.threaded import ThreadedStore
+from totpkit.vault import Vault, key_file
+
+HERE = Path(__file__).parent
+DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
+DATA.mkdir(mode=0o700, exist_ok=True)
+
+
+# The people, as any app has them. What waits for a disk or a hash does so in a worker thread.
+
+
+def query(sql: str, *values: str):
+    with closing(sqlite3.connect(DATA / "people.db", isolation_level=None)) as db:
+        return db.execute(sql, values).fetchone()
+
+
+query("CREATE TABLE IF NOT EXISTS people (id TEXT PRIMARY KEY, email TEXT UNIQUE, hash TEXT)")
+hasher = argon2.PasswordHasher()
+NOBODY = (None, hasher.hash(secrets.token_hex()))  # a wrong name takes as long as a wrong password
+
+
+def account_of(username: str, password: str) -> str | None:
+    account_id, right = query("SELECT id, hash FROM people WHERE email = ?", username.lower()) or NOBODY
+    try:
+        hasher.verify(right, password)
+    except argon2.exceptions.VerifyMismatchError:
+        return None
+    return account_id
+
+
+async def check_password(username: str, password: str) -> str | None:
+    return await asyncio.to_thread(account_of, username, password)
+
+
+async def email_of(account_id: str) -> str:
+    return (await asyncio.to_thread(query, "SELECT email FROM people WHERE id = ?", account_id))[0]
+
+
+def enlist(email: str, password: str) -> str | None:
+    """Take somebody in; return what is wrong, if anything is."""
+    if not re.fullmatch(r"[^\s@:]{1,50}@[^\s@:]{1,50}", email) or not 8 <= len(password) <= 200:
+        return "Email or password won't do."
+    person = (secrets.token_hex(16), email, hasher.hash(password))
+    taken = query("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", *person) is None
+    return "This email is taken." if taken else None
+
+
+# The login: a password, and then a code of the phone or a recovery code.
+
+if "REDIS_URL" in os.environ:
+    store = AsyncRedisStore(redis.asyncio.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=2))
+else:
+    store = ThreadedStore(SQLiteStore(DATA / "totp.db"))
+auth = totpkit.AsyncAuthenticator(store, issuer="Acme", vault=Vault({"1": key_file(DATA / "vault.key")}))
+second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
+keys = [key_file(DATA / "flow.key")]
+flow = totpkit.AsyncAuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
+own = totpkit.AsyncSelfService(auth, flow)
+
+app = FastAPI(title="Acme", docs_url=None, redoc_url=None)
+app.mount("/static", StaticFiles(directory=HERE / "static"))
+templates = Jinja2Templates(HERE / "templates")
+OPEN = re.compile("/login|/logout|/signup|/static/.*")
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def from_elsewhere(request: Request) -> bool:
+    """Tell whether another site has sent it: browsers say so, and other clients have no cookies to abuse.
+
+    Source: OWASP, Cross-Site Request Forgery Prevention Cheat Sheet, Fetch Metadata headers.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+
+
+@app.middleware("http")
+async def guard(request: Request, call_next):
+    """Let nobody further in who has not passed the whole login."""
+    request.session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser without account
+    if request.method not in ("GET", "HEAD") and from_elsewhere(request):
+        response = JSONResponse({"type": "denied", "problem": "restart"}, 403)
+    elif "account" in request.session or OPEN.fullmatch(request.url.path):
+        response = await call_next(request)
+    else:
+        nobody = JSONResponse({"type": "denied", "problem": "restart"}, 401)
+        response = nobody if by_program(request) else RedirectResponse("/login", 303)
+    response.headers.update(HEADERS)
+    return response
+
+
+# The last one added stands before the others.
+cookie = {"session_cookie": "__Host-shop", "https_only": True, "max_age": 12 * 3600}
+app.add_middleware(
+    SessionMiddleware, key_file(DATA / "session.key").hex(), **cookie
+)  # the last one stands first
+
+
+@app.exception_handler(totpkit.StoreError)
+async def unavailable(_: Request, __: totpkit.StoreError):
+    return JSONResponse({"type": "denied", "problem": "wait", "retry_after": 10}, 503)
+
+
+def by_program(request: Request) -> bool:
+    """Tell whether JSON is wanted: by a single-page app, or an app on a phone."""
+    return "application/json" in request.headers.get("accept", "")
+
+
+async def sent(request: Request) -> Mapping[str, object]:
+    """Return what was sent: a form, or a JSON object."""
+    if request.headers.get("content-type") != "application/json":
+        return await request.form()
+    try:
+        body = await request.json()
+    except ValueError:
+        body = None
+    return body if isinstance(body, dict) else {}
+
+
+def as_json(result: object) -> dict[str, object]:
+    """Return what may go out of a result: never a proof."""
+    match result:
+        case totpkit.Challenge() | totpkit.Denied() | totpkit.Rejected() | totpkit.Enrollment():
+            return result.to_dict()
+        case totpkit.Authenticated(enrolled=enrolled):
+            return {"type": "authenticated", "enrolled": enrolled}
+        case totpkit.NewRecoveryCodes():
+            return {"type": "recovery_codes", "codes": list(result)}
+    return {"type": "done"}
+
+
+def page(request: Request, template: str, result: object = None, **shown: object):
+    """Show a page; to a program, the result or what would be shown."""
+    if by_program(request):
+        return JSONResponse(shown if result is None else as_json(result))
+    common = {"signed_in": "account" in request.session, **request.session.pop("told", {})}
+    return templates.TemplateResponse(request, template, common | shown)
+
+
+def tell(request: Request, where: str, result: object = None, notice: str = ""):
+    """Go to a page, and say there what the visitor may know of a result; to a program, the result."""
+    said = as_json(result)
+    if by_program(request):
+        return JSONResponse(said, 403 if isinstance(result, totpkit.Denied) else 200)
+    wait = ceil(said.get("retry_after") or 0)
+    request.session["told"] = {"problem": said.get("problem"), "wait": wait, "notice": notice}
+    return RedirectResponse(where, 303)
+
+
+@app.get("/signup")
+async def sign_up_page(request: Request):
+    return page(request, "signup.html")
+
+
+@app.post("/signup")
+async def sign_up(request: Request):
+    body = await sent(request)
+    email, password = str(body.get("username", "")).lower(), str(body.get("password", ""))
+    if wrong := await asyncio.to_thread(enlist, email, password):
+        return page(request, "signup.html", email=email, problem="wrong", wrong=wrong)
+    return tell(request, "/login", notice="Welcome. Sign in, and set up your phone.")
+
+
+@app.get("/login")
+async def ask(request: Request, by: str = ""):
+    """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
+    session, ticket = request.session, request.session.get("ticket")
+    if ticket is None and "account" in session:
+        return RedirectResponse("/", 303)
+    binding = session["binding"]
+    challenge = await (flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding))
+    if isinstance(challenge, totpkit.Denied):
+        return begin_again(request, challenge)
+    session["ticket"] = challenge.ticket
+    prompts = [prompt.to_dict() for prompt in challenge.prompts]
+    prompt = next((prompt for prompt in prompts if prompt["type"] == by), prompts[0])
+    others = [other for other in prompts if other is not prompt]
+    shown = {"ticket": challenge.ticket, "prompt": prompt, "others": others}
+    if challenge.retry_after:
+        shown |= {"problem": "wait", "wait": ceil(challenge.retry_after)}
+    return page(request, f"{prompt['type']}.html", challenge, **shown)
+
+
+@app.post("/login")
+async def answer(request: Request):
+    session, body = request.session, await sent(request)
+    try:
+        given = totpkit.parse_answer(body)
+    except totpkit.InvalidPayloadError:  # no form of ours
+        return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_INVALID))
+    result = await flow.submit(str(body.get("ticket")), given, binding=session["binding"])
+    if isinstance(result, totpkit.Denied):
+        return begin_again(request, result)
+    if isinstance(result, totpkit.Challenge):
+        session["ticket"] = result.ticket
+        return tell(request, f"/login?{request.url.query}", result)
+    where = session.get("next", "/")
+    session.clear()  # nothing of the stranger's session lives on
+    session.update(account=result.account_id, proof=result.proof, binding=secrets.token_urlsafe(16))
+    if result.enrolled and not by_program(request):
+        return await new_codes(request)
+    return tell(request, where, result)
+
+
+def begin_again(request: Request, denied: totpkit.Denied):
+    request.session.pop("ticket", None)
+    return tell(request, "/login", denied)
+
+
+@app.post("/logout")
+async def sign_out(request: Request):
+    request.session.clear()
+    return tell(request, "/login", notice="You are signed out.")
+
+
+# My account: what its owner may do to the phone, for five minutes after a code.
+
+
+@app.get("/")
+async def account(request: Request):
+    account_id = request.session["account"]
+    status = await auth.status(account_id)
+    if status.confirmed_at is None:  # switched off meanwhile, in another browser
+        return await step_up(request)
+    since = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at))
+    shown = {"email": await email_of(account_id), "since": since, "left": status.recovery_codes_left}
+    return page(request, "account.html", **shown)
+
+
+@app.get("/qr")
+async def same_qr(request: Request):
+    return await done(request, await own.provisioning(request.session["proof"]), "qr.html")
+
+
+@app.get("/phone")
+async def new_phone(request: Request):
+    return await done(request, await own.begin_replacement(request.session["proof"]), "phone.html")
+
+
+@app.post("/phone")
+async def confirm_phone(request: Request):
+    code = str((await sent(request)).get("code", ""))
+    return await done(request, await own.confirm_replacement(request.session["proof"], code))
+
+
+@app.post("/codes")
+async def new_codes(request: Request):
+    return await done(request, await own.new_recovery_codes(request.session["proof"]))
+
+
+@app.post("/off")
+async def switch_off(request: Request):
+    return await done(request, await own.switch_off(request.session["proof"]))
+
+
+async def done(request: Request, result: object, template: str = ""):
+    """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
+    match result:
+        case totpkit.Denied():
+            return await step_up(request)
+        case totpkit.Rejected():
+            return tell(request, "/phone", result)
+        case totpkit.Enrollment():
+            return page(request, template, result, shown=result.to_dict())
+        case totpkit.Confirmed(proof=proof):
+            request.session["proof"] = proof
+            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
+        case totpkit.NewRecoveryCodes(proof=proof):
+            request.session["proof"] = proof
+            return page(request, "codes.html", result, codes=result)
+    request.session.clear()
+    return tell(request, "/login", notice="Your phone is switched off.")
+
+
+async def step_up(request: Request):
+    """Ask for a code again and come back; who may not step up begins again."""
+    session = request.session
+    challenge = await flow.begin_step_up(session["proof"], binding=session["binding"])
+    if isinstance(challenge, totpkit.Denied):
+        session.clear()
+        return begin_again(request, challenge)
+    session.update(ticket=challenge.ticket, next=request.url.path if request.method == "GET" else "/")
+    return tell(request, "/login", challenge, "Confirm that it is you.")
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, port=int(os.environ.get("PORT", "8000")))
