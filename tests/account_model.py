@@ -125,13 +125,13 @@ class Account:
         drift = self.follow(0, verdict - phone.step(now))
         self.active = Active(phone, verdict, drift, now, now)
         self.waiting = None
-        self.generation = max(self.generation + 1, int(now * 1000))
+        self.turn_over(now)
         self.succeed()
         return "accepted", verdict
 
     def take_over(self, phone: Phone, last_step: int | None, drift: int, now: float) -> bool:
-        """Take a phone that another program enrolled, if there is none."""
-        if self.active:
+        """Take a phone that another program enrolled, if there has never been one."""
+        if self.generation:
             return False
         bound = self.policy.drift_bound
         drift = bound if drift > bound else max(drift, -bound)
@@ -139,7 +139,7 @@ class Account:
             last_step = phone.step(now) + drift + self.policy.window.future
         self.active = Active(phone, last_step, drift, now, now)
         self.waiting = None
-        self.generation = max(self.generation + 1, int(now * 1000))
+        self.turn_over(now)
         return True
 
     def verify(self, code: str, now: float) -> Answer:
@@ -214,12 +214,15 @@ class Account:
             self.unspent, self.spent = {code.replace("-", "") for code in codes}, set()
             self.generation += 1
 
-    def revoke(self) -> None:
+    def revoke(self, now: float) -> None:
         """Drop all but the failures."""
-        if self.active or self.waiting:
-            self.generation += 1
+        self.turn_over(now)
         self.active = self.waiting = None
         self.unspent, self.spent = set(), set()
+
+    def turn_over(self, now: float) -> None:
+        """Begin a new generation."""
+        self.generation = max(self.generation + 1, int(now * 1000))
 
     def look(self, phone: Phone, code: str, now: float, *, drift: int, last_step: int | None) -> int | str:
         """Return what a code is worth."""

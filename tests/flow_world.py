@@ -537,8 +537,7 @@ class World:
         account.epoch = next(self.model.numbers)
 
     def _end(self, account: Account) -> None:
-        if account.secret or account.pending or account.recovery:
-            account.epoch = next(self.model.numbers)
+        account.epoch = next(self.model.numbers)
         account.secret, account.pending, account.recovery, account.last_step = None, None, set(), 0
 
     # What must hold at any time

@@ -677,8 +677,9 @@ def test_revoke(colour: str) -> None:
     app.fail(4)
     before = app.record()
     app.auth.revoke(WHO)
-    stub = Record(revision=before.revision + 1, generation=before.generation + 1, failures=4)
+    stub = Record(revision=before.revision + 1, generation=int(app.clock() * 1000), failures=4)
     assert app.record() == stub
+    assert stub.generation > before.generation
     assert app.auth.status(WHO) == Status(failures=4)
     assert app.auth.verify(WHO, phone.code()) == NOT_ENROLLED
     assert app.auth.redeem_recovery_code(WHO, codes[0]) == NOT_ENROLLED
@@ -692,13 +693,30 @@ def test_revoke(colour: str) -> None:
     assert app.record().generation > stub.generation
 
 
+@pytest.mark.proves("T47")
 @both
 def test_revoke_nothing(colour: str) -> None:
-    """Without anything to revoke nothing is written, and nobody is told."""
-    app = App(colour, store=(tape := Tape()))
-    app.auth.revoke(WHO)
-    assert tape.calls == ["load"]
-    assert app.told() == []
+    """An account of which nothing is stored is revoked all the same, and each time: logins and proofs end."""
+    app = App(colour)
+    for times in (1, 2):
+        app.auth.revoke(WHO)
+        assert app.record() == Record(revision=times, generation=int(app.clock() * 1000) + times - 1)
+    assert app.auth.status(WHO) == Status()
+    assert app.told() == [events.Revoked(account_id=WHO, at=app.clock())] * 2
+
+
+@pytest.mark.proves("T47")
+@both
+def test_generations_do_not_recur(colour: str) -> None:
+    """What a revocation has ended stays ended when the account is forgotten and revoked once more."""
+    app = App(colour)
+    found = []
+    for _ in range(3):
+        app.auth.revoke(WHO)
+        found.append(app.record().generation)
+        app.auth.forget(WHO)
+        app.clock.advance(1)
+    assert sorted(set(found)) == found
 
 
 @both

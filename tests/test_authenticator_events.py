@@ -185,7 +185,7 @@ def test_disabled_once() -> None:
 @pytest.mark.proves("NIST-4.1")
 @both
 def test_the_rest(colour: str) -> None:
-    """Showing a secret again, revoking and forgetting are told; asking for the status is not."""
+    """Showing a secret again, each revocation, and forgetting are told; asking for the status is not."""
     app = App(colour)
     app.enroll()
     app.auth.provisioning(WHO)
@@ -194,7 +194,7 @@ def test_the_rest(colour: str) -> None:
     assert app.told() == []
     app.auth.revoke(WHO)
     app.auth.revoke(WHO)
-    assert app.told() == [at(NOW, events.Revoked)]
+    assert app.told() == [at(NOW, events.Revoked)] * 2
     app.auth.forget(WHO)
     app.auth.forget(WHO)
     assert app.told() == [at(NOW, events.Forgotten)]

@@ -26,7 +26,7 @@ from tests.faces import ASYNC, SYNC, App
 from tests.vectors import load
 from totpkit import Accepted, Algorithm, KeyURI, Policy, Reason, Rejected, Secret, Status, Throttle, Window
 from totpkit._codes import NumberAt
-from totpkit._enrolling import imported
+from totpkit._enrolling import imported, revoked
 from totpkit._record import Record
 from totpkit._recovery import RecoverySet
 from totpkit._totp import TOTP
@@ -170,17 +170,21 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         who=whos,
-        first=st.sampled_from(["", "revoke", "revoke and begin"]),
+        first=st.sampled_from(["", "revoke", "forget", "forget and begin", "forget and fail"]),
         known=st.booleans(),
         offset=offsets,
         drift=st.sampled_from([0, 0, 1, -2, 20]),
     )
     def take_over(self, who: str, first: str, known: bool, offset: int, drift: int) -> None:  # noqa: FBT001 - drawn
-        """Import a phone, now and then where there is none; what was spent elsewhere stays spent."""
-        if first:
+        """Import a phone, now and then where there was never one; what was spent elsewhere stays spent."""
+        if first == "revoke":
             self.revoke(who, again=0)
-        if first == "revoke and begin":
+        elif first:
+            self.forget(who, again=0)
+        if first in {"forget and begin", "forget and fail"}:
             self.begin(who, "")
+        if first == "forget and fail":
+            self.confirm(who, "", "malformed", 0)
         phone = Phone(next(self.numbers).to_bytes(20, "big"), 6, "SHA1", 30)
         last = phone.step(self.clock()) + offset if known else None
         totp, account, before = TOTP(Secret.from_bytes(phone.raw)), self.accounts[who], self.raw(who)
@@ -281,7 +285,7 @@ class Life(RuleBasedStateMachine):
         if again == 0:
             self.old_recovery += sorted(self.accounts[who].unspent)
             self.app.auth.revoke(who)
-            self.accounts[who].revoke()
+            self.accounts[who].revoke(self.clock())
 
     @rule(who=whos, again=st.integers(0, 5))
     def forget(self, who: str, again: int) -> None:
@@ -570,15 +574,30 @@ def resync_reaches_back(patch: pytest.MonkeyPatch) -> None:
 
 def revoke_forgives(patch: pytest.MonkeyPatch) -> None:
     """Forget the failures with the credential."""
-    patch.setattr("totpkit._accounts.revoked", lambda record: Record(generation=record.generation + 1))
+    patch.setattr(
+        "totpkit._accounts.revoked", lambda record, now: Record(generation=revoked(record, now).generation)
+    )
 
 
 def revoke_keeps_recovery(patch: pytest.MonkeyPatch) -> None:
     """Leave recovery codes to the next credential."""
     patch.setattr(
         "totpkit._accounts.revoked",
-        lambda record: replace(record, active=None, pending=None, generation=record.generation + 1),
+        lambda record, now: replace(revoked(record, now), recovery=record.recovery),
     )
+
+
+def revoke_ends_nothing_where_nothing_is(patch: pytest.MonkeyPatch) -> None:
+    """Leave an account without a secret as it is."""
+    patch.setattr(
+        "totpkit._accounts.revoked",
+        lambda record, now: revoked(record, now) if record.active or record.pending else record,
+    )
+
+
+def revoke_counts_on(patch: pytest.MonkeyPatch) -> None:
+    """Count generations without the clock, so that they recur after the account was forgotten."""
+    patch.setattr("totpkit._accounts.revoked", lambda record, **_: revoked(record, 0.0))
 
 
 def import_forgives(patch: pytest.MonkeyPatch) -> None:
@@ -606,9 +625,19 @@ def import_replaces(patch: pytest.MonkeyPatch) -> None:
     """Put an imported phone in the place of another."""
 
     def replacing(record: Record, terms: Any, **named: Any) -> Any:
-        return imported(replace(record, active=None), terms, **named)
+        return imported(replace(record, active=None, generation=0), terms, **named)
 
     patch.setattr("totpkit._accounts.imported", replacing)
+
+
+def import_brings_back(patch: pytest.MonkeyPatch) -> None:
+    """Import a phone where one was revoked."""
+
+    def returning(record: Record, terms: Any, **named: Any) -> Any:
+        fresh = record if record.active else replace(record, generation=0)
+        return imported(fresh, terms, **named)
+
+    patch.setattr("totpkit._accounts.imported", returning)
 
 
 def import_keeps_the_pending(patch: pytest.MonkeyPatch) -> None:
@@ -640,9 +669,12 @@ FAULTS = [
     resync_reaches_back,
     revoke_forgives,
     revoke_keeps_recovery,
+    revoke_ends_nothing_where_nothing_is,
+    revoke_counts_on,
     import_forgives,
     import_spends_nothing,
     import_replaces,
+    import_brings_back,
     import_keeps_the_pending,
 ]
 

@@ -451,6 +451,25 @@ def test_revoked_while_enrolling(colour: str) -> None:
     assert alice.scan(alice.come_in()).code() != old.code()
 
 
+@pytest.mark.proves("T47")
+@both
+def test_revoked_without_a_phone(colour: str) -> None:
+    """A revocation ends the logins of an account that has nothing, wherever they stand."""
+    shop = Shop(colour, then=lambda shop: (shop.totp(required=False), shop.email()))
+    alice = Person(shop)
+    enrolling = alice.come_in()
+    mailing = alice.answer(enrolling, SkipAnswer())
+    alice.answer(mailing, SendEmail())
+    mailed = EmailAnswer(shop.mailed_code())
+    shop.auth.cancel_enrollment(WHO)
+    shop.auth.revoke(WHO)
+    for challenge in (enrolling, mailing):
+        for answer in (SkipAnswer(), CodeAnswer("12345678"), SendEmail(), mailed):
+            assert alice.answer(challenge, answer) == INVALID
+        assert alice.reload(challenge) == INVALID
+    assert len(shop.mailbox) == 1
+
+
 @both
 def test_cancelled_while_enrolling(colour: str) -> None:
     """What the app cancels behind a login's back ends it."""

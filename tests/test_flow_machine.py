@@ -175,12 +175,18 @@ class Life(RuleBasedStateMachine):
         for act in ("provisioning", "new_recovery_codes", *CHANGES["phone"]):
             self.serve(who, act, 0, 1)
 
-    @rule(who=st.sampled_from(PEOPLE), flow=st.sampled_from(["club", "lounge", "shop"]), enroll=st.booleans())
-    def skip(self, who: str, flow: str, enroll: bool) -> None:  # noqa: FBT001 - drawn
-        """Try to pass without a phone; then enroll one after all, or try to step up by none."""
+    @rule(
+        who=st.sampled_from(PEOPLE),
+        flow=st.sampled_from(["club", "lounge", "shop"]),
+        enroll=st.booleans(),
+        again=st.integers(0, 3),
+    )
+    def skip(self, who: str, flow: str, enroll: bool, again: int) -> None:  # noqa: FBT001 - drawn
+        """Try to pass without a phone; then enroll one, revoked or not, or try to step up by none."""
         self.arrive(who, flow, 1, kiosk=False)
         if self.world.held[-1].place.stage == "enrolling":
             self.respond(who, 0, "skip", 0)
+        self.revoke(who, again)
         if enroll:
             self.serve(who, "enroll", 0, 1)
             self.serve(who, "confirm", 0, 1)
@@ -525,6 +531,15 @@ FAULTS: dict[str, list[tuple[str, tuple[str, str]]]] = {
     ],
     "secret shown to any login": [
         ("flow._ticket Position owner", ("login {self.login}", "login")),
+    ],
+    "revocation of nothing ends nothing": [
+        (
+            "_accounts Accounts revocation",
+            (
+                "partial(revoked, now=self.ledger.now())",
+                "lambda record: revoked(record, self.ledger.now()) if record.active else record",
+            ),
+        ),
     ],
     "one later step enough": [
         ("flow._later Later onward", ("passed.step == len(self.plan.then)", "passed.step >= 1")),

@@ -9,6 +9,7 @@ from hypothesis import given, strategies as st
 from tests.strategies_accounts import moments, records, throttles
 from totpkit import Accepted, Policy, Reason, Rejected, Throttle
 from totpkit._attempt import Terms, failed, refusal
+from totpkit._enrolling import revoked
 from totpkit._mailed import HOUR, MailTerms, live, mail_checked, sent, unsent
 from totpkit._record import Provision, Record
 from totpkit._totp import TOTP
@@ -185,3 +186,17 @@ def test_unsent(record: Record, now: float, by: MailTerms) -> None:
 def test_unsent_without_any() -> None:
     """Where there is no mailed code, there is none to take back."""
     assert unsent(Record.EMPTY, RIGHT, MailTerms(600.0, 60.0, 5)) is Record.EMPTY
+
+
+@pytest.mark.proves("T47")
+def test_revoked() -> None:
+    """A revocation ends a code that is under way, and no limit: the next mail waits as it would have."""
+    record = noted(1e9)
+    after = revoked(record, 1e9 + 1)
+    assert mail_checked(after, [RIGHT], MINE, terms(1e9 + 2)) == (after, Rejected(Reason.EXPIRED))
+    again = sent(after, RIGHT, YOURS, USUAL, terms(1e9 + 2))
+    assert again == (after, Rejected(Reason.THROTTLED, retry_after=58.0))
+    once = replace(USUAL, hourly=1)
+    assert sent(after, RIGHT, YOURS, once, terms(1e9 + HOUR - 1))[1] == Rejected(
+        Reason.THROTTLED, retry_after=1.0
+    )

@@ -54,6 +54,13 @@ def test_poor_entropy() -> None:
         Secret.generate(entropy=lambda _: b"weak")
 
 
+@pytest.mark.parametrize("entropy", [None, 20, b"x" * 20])
+def test_no_entropy(entropy: object) -> None:
+    """What is no source of random bytes is refused by name."""
+    with pytest.raises(InvalidParameterError, match=r"^entropy must be callable, not "):
+        Secret.generate(entropy=entropy)  # type: ignore[arg-type]
+
+
 @given((st.integers(16, 64) | st.just(1024)).map(Secret.generate), st.data())
 def test_generated_rereads(secret: Secret, data: st.DataObject) -> None:
     """Every generated secret is read back from any forgiven spelling of its base32 text."""

@@ -277,6 +277,25 @@ def test_proof_of_the_login_itself(colour: str) -> None:
     assert shop.desk().new_recovery_codes(proof) == INVALID
 
 
+@pytest.mark.proves("T39", "T47")
+@both
+@every
+def test_proofs_of_no_phone_end(colour: str, method: Any) -> None:
+    """A revocation ends the proof of who logged in without a phone too: a thief enrolls none by it."""
+    shop = Shop(colour, then=optional)
+    alice = Person(shop)
+    proof = lets_in(alice.answer(alice.come_in(), SkipAnswer())).proof
+    shop.auth.cancel_enrollment(WHO)
+    shown(shop.desk().enroll(proof))
+    shop.auth.cancel_enrollment(WHO)
+    shop.auth.revoke(WHO)
+    stored = shop.store.load(WHO)
+    assert method(shop.desk(), proof) == INVALID
+    assert shop.store.load(WHO) == stored
+    fresh = lets_in(alice.answer(alice.come_in(), SkipAnswer())).proof
+    shown(shop.desk().enroll(fresh))
+
+
 # A new phone
 
 

@@ -59,9 +59,7 @@ def test_key_file_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("T22")
-@pytest.mark.parametrize(
-    "held", [b"", b"\xff" * 44, b"c2VjcmV0", base64.b64encode(bytes(31)), b"no!" * 15]
-)
+@pytest.mark.parametrize("held", [b"", b"\xff" * 44, b"c2VjcmV0", base64.b64encode(bytes(31)), b"no!" * 15])
 def test_key_file_refused(tmp_path: Path, held: bytes) -> None:
     """A file that holds no key is left as it is, and its contents are not told."""
     file = tmp_path / "vault.key"

@@ -143,7 +143,7 @@ def sign_up(request):
     if request.method == "GET":
         return page(request, "signup.html")
     email, password = request.POST.get("username", "").lower(), request.POST.get("password", "")
-    if not re.fullmatch(r"[^\s@:]{1,50}@[^\s@:]{1,50}", email) or not 8 <= len(password) <= 200:
+    if not re.fullmatch(r"[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
         wrong = "Email or password won't do."
     elif not User.objects.get_or_create(username=email, defaults={"password": make_password(password)})[1]:
         wrong = "This email is taken."

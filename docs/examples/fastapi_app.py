@@ -2,6 +2,10 @@
 
 python -m pip install 'totpkit[redis,vault]' fastapi uvicorn jinja2 python-multipart argon2-cffi
 python fastapi_app.py
+
+Pages and JSON have the same addresses: a program sends ``Accept: application/json``, keeps the cookie, and
+gets what the pages would show. 200 is an answer, also one that asks for more; 401 asks to sign in, or, with a
+challenge, for a code again; 403 refuses; 400 cannot be read; and 503 is a store that does not answer.
 """
 
 import asyncio
@@ -14,13 +18,12 @@ from collections.abc import Mapping
 from contextlib import closing
 from math import ceil
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import argon2
 import redis.asyncio
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from starlette.middleware.sessions import SessionMiddleware
@@ -68,7 +71,7 @@ async def email_of(account_id: str) -> str:
 
 def enlist(email: str, password: str) -> str | None:
     """Take somebody in; return what is wrong, if anything is."""
-    if not re.fullmatch(r"[^\s@:]{1,50}@[^\s@:]{1,50}", email) or not 8 <= len(password) <= 200:
+    if not re.fullmatch(r"[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
         return "Email or password won't do."
     person = (secrets.token_hex(16), email, hasher.hash(password))
     taken = query("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", *person) is None
@@ -101,14 +104,19 @@ HEADERS = {
 
 
 def from_elsewhere(request: Request) -> bool:
-    """Tell whether another site has sent it: browsers say so, and other clients have no cookies to abuse.
+    """Tell whether a page of another site, be it a sibling, has sent it.
+
+    Browsers say so themselves, since 2023 all of them in Sec-Fetch-Site and before in Origin, and no script
+    can change it. So forms need no hidden field, the login is protected as the rest is, and what our own
+    scripts fetch passes. What sends neither header is no such browser, and has nobody's cookie but its own;
+    SameSite=Lax stands behind that. It rests on GET changing nothing, and on HTTPS (with HSTS) everywhere.
 
     Source: OWASP, Cross-Site Request Forgery Prevention Cheat Sheet, Fetch Metadata headers.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site not in ("same-origin", "none")
-    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host")
 
 
 @app.middleware("http")
@@ -117,7 +125,7 @@ async def guard(request: Request, call_next):
     request.session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser without account
     if request.method not in ("GET", "HEAD") and from_elsewhere(request):
         response = JSONResponse({"type": "denied", "problem": "restart"}, 403)
-    elif "account" in request.session or OPEN.fullmatch(request.url.path):
+    elif "account" in request.session or OPEN.fullmatch(request.scope["path"]):
         response = await call_next(request)
     else:
         nobody = JSONResponse({"type": "denied", "problem": "restart"}, 401)
@@ -128,14 +136,19 @@ async def guard(request: Request, call_next):
 
 # The last one added stands before the others.
 cookie = {"session_cookie": "__Host-shop", "https_only": True, "max_age": 12 * 3600}
-app.add_middleware(
-    SessionMiddleware, key_file(DATA / "session.key").hex(), **cookie
-)  # the last one stands first
+app.add_middleware(SessionMiddleware, key_file(DATA / "session.key").hex(), **cookie)
 
 
 @app.exception_handler(totpkit.StoreError)
-async def unavailable(_: Request, __: totpkit.StoreError):
-    return JSONResponse({"type": "denied", "problem": "wait", "retry_after": 10}, 503)
+async def unavailable(request: Request, _: totpkit.StoreError):
+    if by_program(request):
+        return JSONResponse({"type": "denied", "problem": "wait", "retry_after": 10}, 503)
+    return PlainTextResponse("No codes can be checked just now. Please try again in a moment.", 503)
+
+
+@app.exception_handler(totpkit.InvalidPayloadError)
+async def unreadable(request: Request, _: totpkit.InvalidPayloadError):
+    return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_INVALID), status=400)  # no form of ours
 
 
 def by_program(request: Request) -> bool:
@@ -145,11 +158,11 @@ def by_program(request: Request) -> bool:
 
 async def sent(request: Request) -> Mapping[str, object]:
     """Return what was sent: a form, or a JSON object."""
-    if request.headers.get("content-type") != "application/json":
+    if not request.headers.get("content-type", "").startswith("application/json"):
         return await request.form()
     try:
         body = await request.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         body = None
     return body if isinstance(body, dict) else {}
 
@@ -166,19 +179,19 @@ def as_json(result: object) -> dict[str, object]:
     return {"type": "done"}
 
 
-def page(request: Request, template: str, result: object = None, **shown: object):
-    """Show a page; to a program, the result or what would be shown."""
+def page(request: Request, template: str, result: object = None, status: int = 200, **shown: object):
+    """Show a page; to a program, the result or what would be shown, with this status."""
     if by_program(request):
-        return JSONResponse(shown if result is None else as_json(result))
+        return JSONResponse(shown if result is None else as_json(result), status)
     common = {"signed_in": "account" in request.session, **request.session.pop("told", {})}
     return templates.TemplateResponse(request, template, common | shown)
 
 
-def tell(request: Request, where: str, result: object = None, notice: str = ""):
+def tell(request: Request, where: str, result: object = None, notice: str = "", status: int = 200):
     """Go to a page, and say there what the visitor may know of a result; to a program, the result."""
     said = as_json(result)
     if by_program(request):
-        return JSONResponse(said, 403 if isinstance(result, totpkit.Denied) else 200)
+        return JSONResponse(said, status)
     wait = ceil(said.get("retry_after") or 0)
     request.session["told"] = {"problem": said.get("problem"), "wait": wait, "notice": notice}
     return RedirectResponse(where, 303)
@@ -191,10 +204,9 @@ async def sign_up_page(request: Request):
 
 @app.post("/signup")
 async def sign_up(request: Request):
-    body = await sent(request)
-    email, password = str(body.get("username", "")).lower(), str(body.get("password", ""))
-    if wrong := await asyncio.to_thread(enlist, email, password):
-        return page(request, "signup.html", email=email, problem="wrong", wrong=wrong)
+    new = totpkit.parse_answer({**await sent(request), "type": "password"})  # the fields of a login
+    if wrong := await asyncio.to_thread(enlist, new.username.lower(), new.password):
+        return page(request, "signup.html", status=400, email=new.username, problem="wrong", wrong=wrong)
     return tell(request, "/login", notice="Welcome. Sign in, and set up your phone.")
 
 
@@ -221,11 +233,8 @@ async def ask(request: Request, by: str = ""):
 @app.post("/login")
 async def answer(request: Request):
     session, body = request.session, await sent(request)
-    try:
-        given = totpkit.parse_answer(body)
-    except totpkit.InvalidPayloadError:  # no form of ours
-        return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_INVALID))
-    result = await flow.submit(str(body.get("ticket")), given, binding=session["binding"])
+    given, ticket = totpkit.parse_answer(body), str(body.get("ticket"))
+    result = await flow.submit(ticket, given, binding=session["binding"])
     if isinstance(result, totpkit.Denied):
         return begin_again(request, result)
     if isinstance(result, totpkit.Challenge):
@@ -239,13 +248,14 @@ async def answer(request: Request):
     return tell(request, where, result)
 
 
-def begin_again(request: Request, denied: totpkit.Denied):
+def begin_again(request: Request, denied: totpkit.Denied, status: int = 403):
     request.session.pop("ticket", None)
-    return tell(request, "/login", denied)
+    return tell(request, "/login", denied, status=status)
 
 
 @app.post("/logout")
 async def sign_out(request: Request):
+    """Sign out here. The session is in the cookie: a stolen copy works on, for at most the 12 hours."""
     request.session.clear()
     return tell(request, "/login", notice="You are signed out.")
 
@@ -296,7 +306,7 @@ async def done(request: Request, result: object, template: str = ""):
         case totpkit.Denied():
             return await step_up(request)
         case totpkit.Rejected():
-            return tell(request, "/phone", result)
+            return tell(request, "/phone", result, status=403)
         case totpkit.Enrollment():
             return page(request, template, result, shown=result.to_dict())
         case totpkit.Confirmed(proof=proof):
@@ -316,8 +326,8 @@ async def step_up(request: Request):
     if isinstance(challenge, totpkit.Denied):
         session.clear()
         return begin_again(request, challenge)
-    session.update(ticket=challenge.ticket, next=request.url.path if request.method == "GET" else "/")
-    return tell(request, "/login", challenge, "Confirm that it is you.")
+    session.update(ticket=challenge.ticket, next=request.scope["path"] if request.method == "GET" else "/")
+    return tell(request, "/login", challenge, "Confirm that it is you.", status=401)
 
 
 if __name__ == "__main__":

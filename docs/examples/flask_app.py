@@ -108,7 +108,7 @@ def sign_up():
         return render_template("signup.html")
     email, password = request.form.get("username", "").lower(), request.form.get("password", "")
     person = (secrets.token_hex(16), email, generate_password_hash(password))
-    if not re.fullmatch(r"[^\s@:]{1,50}@[^\s@:]{1,50}", email) or not 8 <= len(password) <= 200:
+    if not re.fullmatch(r"[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
         wrong = "Email or password won't do."
     elif query("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", *person) is None:
         wrong = "This email is taken."

@@ -69,7 +69,7 @@ class Accounts:
     async def import_enrollment(
         self, account_id: str, label: str, totp: TOTP, *, last_step: int | None, drift: int
     ) -> bool:
-        check_import(totp, last_step, drift, self.ledger.policy)
+        check_import(totp, last_step, drift, self._terms(account_id))
         provision = self._sealing(account_id).sealed(totp, label, self.issuer, IN_USE)
         rule = partial(imported, totp=totp, provision=provision, last_step=last_step, drift=drift)
         change = await self.ledger.change(account_id, rule)
@@ -165,7 +165,8 @@ class Accounts:
         return await self._rewrite(account_id, unlocked, scope=scope)
 
     async def revocation(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
-        return await self._rewrite(account_id, revoked, events.Revoked, scope)
+        rule = partial(revoked, now=self.ledger.now())
+        return await self._rewrite(account_id, rule, events.Revoked, scope)
 
     async def verification(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
         change = await self.ledger.change(

@@ -99,13 +99,15 @@ class Authenticator:
         ahead of the clock lets no code pass until the clock has gone by. *drift* is
         by how many steps the phone's clock is known to be off.
 
-        ``False``, and nothing is changed, if the account has a phone in use. Else a pending
-        secret is dropped, and failures stay: a wait goes on, and a disabled account stays
-        disabled. After :meth:`revoke` the phone is taken over again.
+        ``False``, and nothing is changed, if the account has or had a phone here, or was
+        revoked: an import that is run once more brings back no phone that was lost. Only
+        :meth:`forget` makes way for it. Else a pending secret is dropped, and failures stay:
+        a wait goes on, and a disabled account stays disabled.
 
         Raises :class:`InvalidParameterError` for anything but a :class:`TOTP` with a ``t0``
-        of 0, for a *label* that no phone shows, for a negative *last_step*, and for a secret
-        shorter or a period longer than the policy's ``shortest_secret`` and ``longest_period``.
+        of 0, for a *label* that no phone shows, for a *last_step* that is negative or more
+        than a day ahead of the clock, as a time in seconds is, and for a secret shorter or a
+        period longer than the policy's ``shortest_secret`` and ``longest_period``.
         """
         return drive(
             self._accounts.import_enrollment(account_id, label, totp, last_step=last_step, drift=drift)
@@ -178,10 +180,11 @@ class Authenticator:
         drive(self._accounts.unlock(account_id))
 
     def revoke(self, account_id: str) -> None:
-        """Drop secret, pending secret and recovery codes; failures stay.
+        """Drop secret, pending secret, recovery codes and mailed code; failures stay.
 
-        So a wait goes on, and a disabled account stays disabled until :meth:`unlock`: a new
-        phone cannot be confirmed before.
+        All tickets and proofs from before end, of an account without a phone too; so it is
+        written and told each time. A wait goes on, and a disabled account stays disabled
+        until :meth:`unlock`: a new phone cannot be confirmed before.
         """
         drive(self._accounts.revoke(account_id))
 

@@ -14,9 +14,9 @@ from totpkit._bounds import whole
 from totpkit._codes import COUNTERS, Algorithm
 from totpkit._decimal import DIGITS
 from totpkit._outcome import Reason, Rejected
-from totpkit._policy import Policy
 from totpkit._record import Credential, Pending, Provision, Record
 from totpkit._text import is_unicode
+from totpkit._throttle import DAY
 from totpkit._totp import PERIOD, TOTP
 from totpkit._verification import Decided, bounded, followed
 from totpkit.errors import InvalidParameterError
@@ -81,12 +81,13 @@ def confirmed(
     return unlocked(taken), outcome
 
 
-def check_import(totp: TOTP, last_step: int | None, drift: int, policy: Policy) -> None:
-    """Refuse what cannot be a credential's, or may not be under the *policy*.
+def check_import(totp: TOTP, last_step: int | None, drift: int, terms: Terms) -> None:
+    """Refuse what cannot be a credential's, or may not be under the policy.
 
     Raises :class:`InvalidParameterError` for anything but a :class:`TOTP` that phones make,
     for a weaker one than the policy takes over, and for steps that are none.
     """
+    policy = terms.policy
     # Exactly: a record keeps the parameters of this kind of codes and of no other.
     if type(totp) is not TOTP:
         raise InvalidParameterError("totp", f"must be a TOTP, not {type(totp).__name__}")
@@ -98,20 +99,24 @@ def check_import(totp: TOTP, last_step: int | None, drift: int, policy: Policy) 
     if totp.period > policy.longest_period:
         most, found = policy.longest_period, totp.period
         raise InvalidParameterError("totp", f"must have a period of {most} seconds or less, not of {found}")
-    if last_step is not None:
-        whole("last_step", last_step, 0, COUNTERS - 1)
+    # A Unix time in place of its step would shut the account for a thousand years.
+    if last_step is not None and whole("last_step", last_step, 0, COUNTERS - 1) > totp.step(terms.now + DAY):
+        raise InvalidParameterError(
+            "last_step", f"must be a step and not seconds: {last_step} is more than a day ahead of the clock"
+        )
     whole("drift", drift, -COUNTERS, COUNTERS)
 
 
 def imported(
     record: Record, terms: Terms, *, totp: TOTP, provision: Provision, last_step: int | None, drift: int
 ) -> tuple[Record, bool]:
-    """Decide whether a phone from elsewhere is taken into use: only where none is.
+    """Decide whether a phone from elsewhere is taken into use: only where there has never been one.
 
     *provision* is *totp*, sealed. Without a *last_step* all that the window admits now is
     spent. Failures stay: nobody has shown a code.
     """
-    if record.active is not None:
+    # Not by what is in use: an import that is run once more must not bring back a lost phone.
+    if record.generation:
         return record, False
     drift = bounded(drift, terms.policy.drift_bound)
     if last_step is None:
@@ -124,16 +129,15 @@ def cancelled(record: Record) -> Record:
     return record if record.pending is None else replace(record, pending=None)
 
 
-def revoked(record: Record) -> Record:
-    """Return the record without any secret or recovery code; itself if it has none.
+def revoked(record: Record, now: float) -> Record:
+    """Return the record without anything that lets in, in a new generation, whatever it had.
 
-    What stays is a stub: failures are not forgotten, nor is the generation, so that
-    nothing of before works after a new enrollment.
+    A login may be under way without a phone too, and its proof enrolls one. What stays is a
+    stub: failures are not forgotten, nor when codes were mailed, so that no limit begins anew.
     """
-    if record.active is None and record.pending is None and record.recovery is None:
-        return record
-    generation = record.generation + 1
-    return replace(record, active=None, pending=None, recovery=None, generation=generation)
+    mailed = None if record.mailed is None else replace(record.mailed, digest=b"")
+    generation = _next_generation(record, now)
+    return replace(record, active=None, pending=None, recovery=None, mailed=mailed, generation=generation)
 
 
 def _with_credential(
@@ -146,9 +150,13 @@ def _with_credential(
         last_step=last_step,
         drift=drift,
     )
-    # By the clock, so that a generation doesn't recur after the account was forgotten.
-    generation = max(record.generation + 1, int(terms.now * 1000))
+    generation = _next_generation(record, terms.now)
     return replace(record, active=credential, pending=None, generation=generation)
+
+
+def _next_generation(record: Record, now: float) -> int:
+    # By the clock, so that a generation doesn't recur after the account was forgotten.
+    return max(record.generation + 1, int(now * 1000))
 
 
 def _ignores_parameters(codes: TOTP, code: str, terms: Terms) -> bool:

@@ -73,7 +73,7 @@ class Mailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """An account. ``revision`` rises with every write, ``generation`` with every credential."""
+    """An account. ``revision`` rises with every write, ``generation`` with all that ends older logins."""
 
     EMPTY: ClassVar["Record"]
 

@@ -44,6 +44,8 @@ class Secret:
         The default is the 160 bits that RFC 4226, section 4, R6 recommends; fewer than
         its required 128 raise :class:`InvalidParameterError`.
         """
+        if not callable(entropy):
+            raise InvalidParameterError("entropy", f"must be callable, not {type(entropy).__name__}")
         secret = cls.from_bytes(entropy(whole("nbytes", nbytes, STRONG_BYTES, LARGEST_BYTES)))
         if len(secret) != nbytes:
             raise InvalidParameterError("entropy", f"must return {nbytes} bytes, not {len(secret)}")

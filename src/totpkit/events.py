@@ -147,7 +147,10 @@ class FactorAccepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Event):
-    """Secret, pending secret and recovery codes are gone; the failures stay."""
+    """Secret, pending secret and recovery codes are gone, and older tickets and proofs; failures stay.
+
+    It is told of each revocation, of an account that had nothing too: what its logins held has ended.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

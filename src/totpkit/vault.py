@@ -52,9 +52,7 @@ def key_file(path: str | os.PathLike[str]) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise InvalidParameterError(
-            "path", "must name a file with what `totpkit key` prints, or none yet"
-        )
+        raise InvalidParameterError("path", "must name a file with what `totpkit key` prints, or none yet")
     return key
 
 
