@@ -115,11 +115,10 @@ def test_person_prompted() -> None:
 
 
 def test_way_out() -> None:
-    """Whoever is asked for a code is told before how to go on without a phone, and how to leave."""
-    hint = "(No phone? Ctrl-D. Enough? Ctrl-C.)"
+    """Whoever is asked for a code is told right before how to go on without a phone, and how to leave."""
     played, _ = with_person()
-    assert played.out.count(hint) == 1
-    assert played.out.index(hint) < played.out.index("otpauth://")
+    assert re.search(r"\n   The secret: .+\n   \(No phone\? Ctrl-D\. Enough\? Ctrl-C\.\)\n", played.out)
+    assert played.out.count("Ctrl") == 2
     for unattended in (play("demo", "--auto", typing=True), play("demo", stdin="123\n")):
         assert "Ctrl" not in unattended.out + unattended.err
 
@@ -269,6 +268,10 @@ def test_fits() -> None:
     picture_and_below = out[out.index("█") : out.index("   The code that it shows")]
     assert picture_and_below.count("\n") == 22
     assert all(len(line) <= 80 for line in out.splitlines())
+    asked, _ = with_person()
+    picture_and_hints = asked.out[asked.out.index("█") : asked.out.index("   Logged in")]
+    assert picture_and_hints.count("\n") == 23  # and the prompt, which goes to standard error
+    assert all(len(line) <= 80 for line in asked.out.splitlines())
 
 
 def test_no_blocks() -> None:

@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from tests.strategies import accounts, anything, key_uris, mutations, names
 from totpkit import InvalidParameterError, InvalidURIError
@@ -27,6 +27,7 @@ BAD_NAMES = [
 
 
 @given(accounts, names)
+@example("!\"#$%&'()*+,-./;<=>?@[]^_`{|}~ é", "+ /?#&=%@ ü")
 def test_built(account: str, issuer: str) -> None:
     """The standard library reads both names back; all but RFC 3986's unreserved characters is quoted."""
     text = build("totp", account=account, issuer=issuer, parameters=PARAMETERS | {"digits": "8"})

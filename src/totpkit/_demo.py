@@ -31,7 +31,7 @@ from totpkit.vault import PLAINTEXT
 
 _ASK = "   The code that it shows: "
 _NEXT = "   The next code, within half a minute: "
-_LEAVE = " (No phone? Ctrl-D. Enough? Ctrl-C.)"
+_LEAVE = "   (No phone? Ctrl-D. Enough? Ctrl-C.)"
 _NAME = "alice"
 _SESSION = "session-1"
 _NOBODY = "Nobody answers"
@@ -178,10 +178,9 @@ def _app(console: Console, person: _Person, store: SQLiteStore) -> _App:
 
 def _tell(app: _App) -> None:
     console, person = app.console, app.person
-    hint = _LEAVE if person.is_asked else ""
     console.say("1. Alice signs up with a password.")
     person.choose()
-    console.say(f"2. She logs in. No phone yet, so the QR is shown, once.{hint}")
+    console.say("2. She logs in. No phone yet, so the QR is shown, once.")
     challenge = app.password_passed()
     _show(challenge, app)
     code = _first_code(app, challenge)
@@ -216,7 +215,7 @@ def _first_code(app: _App, challenge: Challenge) -> str:
 
 
 def _show(challenge: Challenge, app: _App) -> None:
-    console = app.console
+    console, hints = app.console, [_LEAVE] if app.person.is_asked else []
     [prompt] = [prompt for prompt in challenge.prompts if isinstance(prompt, EnrollmentPrompt)]
     app.person.scanned = prompt.uri
     console.say(
@@ -225,7 +224,7 @@ def _show(challenge: Challenge, app: _App) -> None:
         prompt.uri,
     )
     try:
-        show_picture(prompt.qr(), console, instead="type the secret by hand", below=2)
+        show_picture(prompt.qr(), console, instead="type the secret by hand", below=2 + len(hints))
     except UnicodeEncodeError:
         console.say("   (No picture: the encoding of this output has no block characters.)")
-    console.say(f"   The secret: {prompt.secret}")
+    console.say(f"   The secret: {prompt.secret}", *hints)
