@@ -1,5 +1,6 @@
 """What a user is shown, and what is known of an account."""
 
+import json
 import pickle
 
 import pytest
@@ -14,6 +15,19 @@ SHOWN = Enrollment(uri=URI, secret=SECRET, label="alice", issuer="Acme", expires
 def test_qr() -> None:
     """The picture is that of the key URI, and the same each time."""
     assert SHOWN.qr().svg() == SHOWN.qr().svg() == qr(URI).svg()
+
+
+def test_as_json() -> None:
+    """A front end gets the picture as an address and the secret for typing by hand."""
+    assert json.loads(json.dumps(SHOWN.to_dict())) == {
+        "type": "enrollment",
+        "uri": URI,
+        "secret": SECRET.grouped(),
+        "qr": qr(URI).data_uri(),
+        "label": "alice",
+        "issuer": "Acme",
+        "expires_at": 600.0,
+    }
 
 
 @pytest.mark.proves("T22")

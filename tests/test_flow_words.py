@@ -27,6 +27,7 @@ from totpkit import (
     FlowError,
     InvalidParameterError,
     InvalidPayloadError,
+    NewRecoveryCodes,
     PasswordAnswer,
     PasswordPrompt,
     Prompt,
@@ -301,3 +302,13 @@ def test_values_are_frozen() -> None:
             with pytest.raises(dataclasses.FrozenInstanceError):
                 setattr(value, field.name, "other")
         assert not hasattr(value, "__dict__")
+
+
+def test_success_as_json() -> None:
+    """What has succeeded tells a JSON front end no more than what to show next: no proof, account, step."""
+    done = Authenticated(account_id="acct-1", factors=("password",), methods=("pwd",), at=1.0, proof="proof")
+    assert done.to_dict() == {"type": "authenticated", "enrolled": False}
+    assert dataclasses.replace(done, enrolled=True).to_dict() == {"type": "authenticated", "enrolled": True}
+    assert Confirmed(7, 1, "proof").to_dict() == {"type": "accepted"}
+    codes = NewRecoveryCodes.of(("AAAA", "BBBB"), "proof")
+    assert json.loads(json.dumps(codes.to_dict())) == {"type": "recovery_codes", "codes": ["AAAA", "BBBB"]}

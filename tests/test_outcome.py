@@ -54,3 +54,15 @@ def test_public(reason: Reason) -> None:
 def test_reason_text(reason: Reason) -> None:
     """A reason is a str, for logs and columns: its name in lower case."""
     assert reason == reason.name.lower()
+
+
+@pytest.mark.proves("ASVS-6.3.8")
+@pytest.mark.parametrize("reason", Reason)
+def test_as_json(reason: Reason) -> None:
+    """A JSON front end learns that a code was right, or of the reason what a visitor may be told."""
+    assert Accepted(7, drift=1).to_dict() == {"type": "accepted"}
+    assert Rejected(reason, 2.5).to_dict() == {
+        "type": "rejected",
+        "problem": reason.public,
+        "retry_after": 2.5,
+    }

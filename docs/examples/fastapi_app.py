@@ -136,7 +136,7 @@ async def guard(request: Request, call_next):
 
 # The last one added stands before the others.
 cookie = {"session_cookie": "__Host-shop", "https_only": True, "max_age": 12 * 3600}
-app.add_middleware(SessionMiddleware, key_file(DATA / "session.key").hex(), **cookie)
+app.add_middleware(SessionMiddleware, secret_key=key_file(DATA / "session.key").hex(), **cookie)
 
 
 @app.exception_handler(totpkit.StoreError)
@@ -167,29 +167,17 @@ async def sent(request: Request) -> Mapping[str, object]:
     return body if isinstance(body, dict) else {}
 
 
-def as_json(result: object) -> dict[str, object]:
-    """Return what may go out of a result: never a proof."""
-    match result:
-        case totpkit.Challenge() | totpkit.Denied() | totpkit.Rejected() | totpkit.Enrollment():
-            return result.to_dict()
-        case totpkit.Authenticated(enrolled=enrolled):
-            return {"type": "authenticated", "enrolled": enrolled}
-        case totpkit.NewRecoveryCodes():
-            return {"type": "recovery_codes", "codes": list(result)}
-    return {"type": "done"}
-
-
-def page(request: Request, template: str, result: object = None, status: int = 200, **shown: object):
+def page(request: Request, template: str, result=None, status: int = 200, **shown: object):
     """Show a page; to a program, the result or what would be shown, with this status."""
     if by_program(request):
-        return JSONResponse(shown if result is None else as_json(result), status)
+        return JSONResponse(shown if result is None else result.to_dict(), status)
     common = {"signed_in": "account" in request.session, **request.session.pop("told", {})}
     return templates.TemplateResponse(request, template, common | shown)
 
 
-def tell(request: Request, where: str, result: object = None, notice: str = "", status: int = 200):
+def tell(request: Request, where: str, result=None, notice: str = "", status: int = 200):
     """Go to a page, and say there what the visitor may know of a result; to a program, the result."""
-    said = as_json(result)
+    said = {"type": "done"} if result is None else result.to_dict()
     if by_program(request):
         return JSONResponse(said, status)
     wait = ceil(said.get("retry_after") or 0)
@@ -300,7 +288,7 @@ async def switch_off(request: Request):
     return await done(request, await own.switch_off(request.session["proof"]))
 
 
-async def done(request: Request, result: object, template: str = ""):
+async def done(request: Request, result, template: str = ""):
     """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
     match result:
         case totpkit.Denied():

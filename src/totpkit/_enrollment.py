@@ -27,7 +27,13 @@ class Enrollment:
     def to_dict(self) -> dict[str, object]:
         """Return it for a page or a JSON front end: the picture as a ``data:`` URI, the secret in groups."""
         shown = {"uri": self.uri, "secret": self.secret.grouped(), "qr": self.qr().data_uri()}
-        return {**shown, "label": self.label, "issuer": self.issuer, "expires_at": self.expires_at}
+        return {
+            "type": "enrollment",
+            **shown,
+            "label": self.label,
+            "issuer": self.issuer,
+            "expires_at": self.expires_at,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from tests.browser.screens import enter_password, press
 from tests.browser.shops import EXAMPLES, running
 from tests.browser.walk import walk
 
-WIDTHS = {390: 844, 1280: 800}
+WIDTHS = {390: 600, 1280: 600}
 NAMES = {"login", "enrollment", "code", "recovery-codes", "account", "wait"}
 LARGEST = 40_000
 """Bytes of a picture."""

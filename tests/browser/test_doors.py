@@ -8,6 +8,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.conftest import Lent
 from tests.browser.people import REDIRECTS, Customer, Visitor
 from tests.browser.screens import enter, heading, press
 from tests.browser.shops import Shop
@@ -19,6 +20,7 @@ FORGED = [
     {"Origin": f"http://{HOST}:9", "Sec-Fetch-Site": "same-site"},
     {"Origin": "null"},  # of a frame in a sandbox, in a browser that sends nothing else
 ]
+NO_ICON = b'<link rel="icon" href="data:,">'
 ACTS = ["/phone", "/codes", "/off"]
 ELSEWHERE = ["/nothing", "/qr/", "//qr", "/admin/", "/docs", "/redoc", "/openapi.json"]
 BESIDE = ["/static/../qr", "/static/%2e%2e/qr", "/static/../../flask_app.py"]
@@ -83,7 +85,6 @@ def test_carried_ticket(at_code: Page, regular: Customer, shop: Shop) -> None:
     assert heading(at_code) == "Your account"
 
 
-@pytest.mark.proves("T44")
 def test_older_cookies(regular: Customer, shop: Shop) -> None:
     """Cookies from before the code are worth no more after it: nobody is let in whose cookie was planted."""
     visitor, planted = regular.pass_password(), Visitor(shop)
@@ -136,12 +137,15 @@ def test_another_origin(signed_in: Page, shop: Shop) -> None:
     assert (heading(signed_in), "10 left" in signed_in.inner_text("main")) == ("Your account", True)
 
 
-def test_framed(page: Page, shop: Shop) -> None:
-    """No other page can show the shop inside itself."""
+def test_framed(page: Page, shop: Shop, lent: Lent) -> None:
+    """No other page can show the shop inside itself: the browser refuses, and complains of that alone."""
     with somebody_else(f'<iframe src="{shop.url}/login"></iframe>') as url:
         with page.expect_event("requestfailed") as failed:
             page.goto(url)
         assert failed.value.failure == "net::ERR_BLOCKED_BY_RESPONSE"
+    (complaint,) = lent.complaints
+    assert "frame-ancestors 'none'" in complaint
+    lent.complaints.clear()
 
 
 @contextmanager
@@ -153,7 +157,7 @@ def somebody_else(page: str) -> Iterator[str]:
             self.send_response(200)
             self.send_header("Content-Type", "text/html")
             self.end_headers()
-            self.wfile.write(page.encode())
+            self.wfile.write(NO_ICON + page.encode())
 
         def log_message(self, *_: object) -> None: ...
 

@@ -158,7 +158,7 @@ def test_lost_phone(taken_over: TakenOver, customer: Customer) -> None:
     assert "Your account" in customer.sign_in().page.text
 
 
-@pytest.mark.proves("T21", "T47")
+@pytest.mark.proves("T21")
 def test_switch_off(at_home: Page, customer: Customer) -> None:
     """Switching off ends phone and recovery codes; the next login shows another QR."""
     page = at_home

@@ -92,7 +92,6 @@ def test_back_after_sign_out(signed_in: Page, regular: Customer) -> None:
         assert not holds(page, *secret_of(regular), *secret_of(other))
 
 
-@pytest.mark.proves("T44")
 def test_expired(at_code: Page, regular: Customer, shop: Shop) -> None:
     """A login that was left for ten minutes begins again, and says why."""
     shop.advance(660)

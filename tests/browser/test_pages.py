@@ -112,14 +112,19 @@ def walked(lent: Lent, shop: Shop) -> Walked:
         found.addresses.add(request.url.removeprefix(shop.url))
 
     page.on("request", note)
+    widths, schemes = [PHONE["width"], NARROW], [*SCHEMES]
     for name in walk(page, found.person):
-        for width in (NARROW, PHONE["width"]):
+        for width in widths:
             page.set_viewport_size({"width": width, "height": PHONE["height"]})
             found.faults[f"{name} {width}"] = page.evaluate(FAULTS)
-        for scheme in SCHEMES:
+        for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
             found.faint[f"{name} {scheme}"] = page.evaluate(CONTRAST)
+        widths.reverse()  # the next page begins as this one ends, which is quicker
+        schemes.reverse()
     page.remove_listener("request", note)
+    page.set_viewport_size(PHONE)
+    page.emulate_media(color_scheme="null")
     complaints, lent.complaints = lent.complaints, []
     lent.take_back()
     assert complaints == []

@@ -19,6 +19,7 @@ from totpkit.flow._factors import RecoveryCode, Totp
 from totpkit.flow._hidden import Hidden
 from totpkit.flow._login import Login
 from totpkit.flow._plan import Plan
+from totpkit.flow._prompts import Shown
 from totpkit.flow._proof import Proof
 from totpkit.flow._results import Denied
 
@@ -41,6 +42,10 @@ class NewRecoveryCodes(tuple[str, ...]):  # noqa: SLOT001 - what has a length of
         made = cls(codes)
         made.proof = proof
         return made
+
+    def to_dict(self) -> Shown:
+        """Return them for a JSON front end, which shows them once."""
+        return {"type": "recovery_codes", "codes": list(self)}
 
     def __repr__(self) -> str:
         return f"<{len(self)} new recovery codes>"

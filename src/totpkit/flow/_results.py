@@ -65,6 +65,10 @@ class Authenticated:
     at: float
     proof: str = field(repr=False)
 
+    def to_dict(self) -> Shown:
+        """Return it for a JSON front end: whether to show recovery codes next. The rest is the app's."""
+        return {"type": "authenticated", "enrolled": self.enrolled}
+
 
 @dataclass(frozen=True, slots=True)
 class Denied(_NoTruth):
