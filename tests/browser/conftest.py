@@ -16,7 +16,7 @@ from tests.servers import missing
 APPS = ["flask", "fastapi", "django"]
 PHONE: ViewportSize = {"width": 390, "height": 844}
 REFUSED = "status of 403"
-PATIENCE = 10_000
+PATIENCE = 30_000
 """Milliseconds that the browser waits for anything."""
 
 NewPage = Callable[[], Page]
