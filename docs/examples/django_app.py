@@ -36,7 +36,6 @@ DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 
-EXPIRED = totpkit.Denied(totpkit.Reason.TICKET_EXPIRED)
 settings.configure(
     SECRET_KEY=key_file(DATA / "session.key").hex(),
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
@@ -64,7 +63,7 @@ settings.configure(
     SESSION_COOKIE_SECURE=True,
     SESSION_COOKIE_AGE=12 * 3600,
     CSRF_USE_SESSIONS=True,
-    CSRF_FAILURE_VIEW=lambda request, **_: begin_again(request, EXPIRED),
+    CSRF_FAILURE_VIEW=lambda request, **_: stale(request),
     LOGGING={
         "version": 1,
         "disable_existing_loggers": False,
@@ -111,12 +110,18 @@ HEADERS = {
 }
 
 
+def signed_in(request) -> bool:
+    """Tell whether somebody has passed the whole login: who came in by another way of Django's has not."""
+    return request.user.is_authenticated and "proof" in request.session
+
+
 def guard(get_response):
     """Let nobody further in who has not passed the whole login."""
 
     def guarded(request) -> HttpResponse:
-        request.session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser without account
-        may = request.user.is_authenticated or OPEN.fullmatch(request.path)
+        if request.method != "POST":  # one from another site has no cookie with it, and must not replace it
+            request.session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser, no account
+        may = signed_in(request) or OPEN.fullmatch(request.path)
         response = get_response(request) if may else redirect("/login")
         for name, value in HEADERS.items():
             response[name] = value
@@ -127,7 +132,7 @@ def guard(get_response):
 
 def page(request, template: str, **shown: object):
     field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', get_token(request))
-    common = {"csrf": field, "signed_in": request.user.is_authenticated, **request.session.pop("told", {})}
+    common = {"csrf": field, "signed_in": signed_in(request), **request.session.pop("told", {})}
     return render(request, template, common | shown)
 
 
@@ -159,7 +164,7 @@ def log_in(request):
 def ask(request):
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
     session, ticket = request.session, request.session.get("ticket")
-    if ticket is None and request.user.is_authenticated:
+    if ticket is None and signed_in(request):
         return redirect("/")
     binding = session["binding"]
     challenge = flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding)
@@ -194,6 +199,12 @@ def answer(request):
         case totpkit.Challenge() as challenge:
             session["ticket"] = challenge.ticket
             return tell(request, request.get_full_path(), challenge)
+
+
+def stale(request):
+    if "binding" not in request.session:  # no cookie came with it, see guard
+        return redirect("/login")
+    return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
 
 def begin_again(request, denied: totpkit.Denied):

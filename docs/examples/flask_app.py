@@ -63,6 +63,7 @@ app.config.update(
     SESSION_COOKIE_SECURE=True,
     SESSION_COOKIE_SAMESITE="Lax",
     PERMANENT_SESSION_LIFETIME=12 * 3600,
+    WTF_CSRF_TIME_LIMIT=None,  # as long as the session: "Sign out" on a page from this morning must work
 )
 flask_wtf.csrf.CSRFProtect(app)
 OPEN = {"ask", "answer", "sign_up", "sign_out", "static"}
@@ -78,7 +79,8 @@ HEADERS = {
 @app.before_request
 def admit():
     """Let nobody further in who has not passed the whole login."""
-    session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser that has no account yet
+    if request.method != "POST":  # one from another site comes without the cookie, and must not replace it
+        session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser that has no account yet
     return None if request.endpoint in OPEN or "account" in session else redirect("/login", 303)
 
 
@@ -162,6 +164,8 @@ def begin_again(denied: totpkit.Denied):
 
 @app.errorhandler(flask_wtf.csrf.CSRFError)
 def stale(_):
+    if "binding" not in session:  # no cookie came with it, see admit
+        return redirect("/login", 303)
     return begin_again(totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
 
