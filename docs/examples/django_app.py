@@ -19,11 +19,13 @@ from django.contrib.auth.hashers import make_password
 from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db.transaction import non_atomic_requests
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.html import format_html
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 from django.views.static import serve
 
@@ -32,6 +34,7 @@ from totpkit.stores.django import DjangoStore
 from totpkit.vault import Vault, key_file
 
 HERE = Path(__file__).parent
+os.umask(0o077)  # what is written here is for no other user
 DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
@@ -144,6 +147,8 @@ def tell(request, where: str, result=None, notice: str = ""):
     return redirect(where)
 
 
+@sensitive_post_parameters()
+@non_atomic_requests
 def sign_up(request):
     if request.method == "GET":
         return page(request, "signup.html")
@@ -157,6 +162,8 @@ def sign_up(request):
     return page(request, "signup.html", email=email, problem="wrong", wrong=wrong)
 
 
+@sensitive_post_parameters()
+@non_atomic_requests  # while a password is hashed or a mail leaves, SQLite would be locked for everybody
 def log_in(request):
     return answer(request) if request.method == "POST" else ask(request)
 
@@ -238,6 +245,7 @@ def same_qr(request):
     return page(request, "qr.html", shown=shown.to_dict())
 
 
+@sensitive_post_parameters()
 def new_phone(request):
     if request.method == "POST":
         return confirm_phone(request)
@@ -282,7 +290,7 @@ def step_up(request):
         session.flush()
         return begin_again(request, challenge)
     session.update({"ticket": challenge.ticket, "next": request.path if request.method == "GET" else "/"})
-    return tell(request, "/login", notice="Confirm that it is you.")
+    return tell(request, "/login", notice="First confirm it with a code of your phone.")
 
 
 urlpatterns = [

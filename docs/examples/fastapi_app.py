@@ -16,7 +16,7 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from contextlib import closing
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 
 import argon2
@@ -35,6 +35,7 @@ from totpkit.stores.threaded import ThreadedStore
 from totpkit.vault import Vault, key_file
 
 HERE = Path(__file__).parent
+os.umask(0o077)  # what is written here is for no other user
 DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
@@ -122,10 +123,14 @@ def from_elsewhere(request: Request) -> bool:
 @app.middleware("http")
 async def guard(request: Request, call_next):
     """Let nobody further in who has not passed the whole login."""
-    request.session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser without account
+    session = request.session
+    if time.time() > session.get("until", inf):
+        session.clear()  # a copy of the cookie must not live for ever
     if request.method not in ("GET", "HEAD") and from_elsewhere(request):
         response = JSONResponse({"type": "denied", "problem": "restart"}, 403)
-    elif "account" in request.session or OPEN.fullmatch(request.scope["path"]):
+    elif "account" in session or OPEN.fullmatch(request.scope["path"]):
+        # Not before: a POST from another site comes without the cookie, and must not replace it.
+        session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser without account
         response = await call_next(request)
     else:
         nobody = JSONResponse({"type": "denied", "problem": "restart"}, 401)
@@ -230,7 +235,8 @@ async def answer(request: Request):
         return tell(request, f"/login?{request.url.query}", result)
     where = session.get("next", "/")
     session.clear()  # nothing of the stranger's session lives on
-    session.update(account=result.account_id, proof=result.proof, binding=secrets.token_urlsafe(16))
+    session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
+    session["binding"] = secrets.token_urlsafe(16)
     if result.enrolled and not by_program(request):
         return await new_codes(request)
     return tell(request, where, result)
@@ -315,7 +321,7 @@ async def step_up(request: Request):
         session.clear()
         return begin_again(request, challenge)
     session.update(ticket=challenge.ticket, next=request.scope["path"] if request.method == "GET" else "/")
-    return tell(request, "/login", challenge, "Confirm that it is you.", status=401)
+    return tell(request, "/login", challenge, "First confirm it with a code of your phone.", status=401)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import time
 from contextlib import closing
-from math import ceil
+from math import ceil, inf
 from pathlib import Path
 
 import flask_wtf.csrf
@@ -22,6 +22,7 @@ import totpkit
 from totpkit.stores.sqlite import SQLiteStore
 from totpkit.vault import Vault, key_file
 
+os.umask(0o077)  # what is written here is for no other user
 DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
@@ -62,7 +63,6 @@ app.config.update(
     SESSION_COOKIE_NAME="__Host-shop",
     SESSION_COOKIE_SECURE=True,
     SESSION_COOKIE_SAMESITE="Lax",
-    PERMANENT_SESSION_LIFETIME=12 * 3600,
     WTF_CSRF_TIME_LIMIT=None,  # as long as the session: "Sign out" on a page from this morning must work
 )
 flask_wtf.csrf.CSRFProtect(app)
@@ -79,6 +79,8 @@ HEADERS = {
 @app.before_request
 def admit():
     """Let nobody further in who has not passed the whole login."""
+    if time.time() > session.get("until", inf):
+        session.clear()  # a copy of the cookie must not live for ever
     if request.method != "POST":  # one from another site comes without the cookie, and must not replace it
         session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser that has no account yet
     return None if request.endpoint in OPEN or "account" in session else redirect("/login", 303)
@@ -148,7 +150,8 @@ def answer():
         case totpkit.Authenticated() as result:
             page = session.get("next", "/")
             session.clear()  # nothing of the stranger's session lives on
-            session.update(account=result.account_id, proof=result.proof, binding=secrets.token_urlsafe(16))
+            session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
+            session["binding"] = secrets.token_urlsafe(16)
             return new_codes() if result.enrolled else redirect(page, 303)
         case totpkit.Denied() as denied:
             return begin_again(denied)
@@ -238,7 +241,7 @@ def step_up():
         session.clear()
         return begin_again(challenge)
     session.update(ticket=challenge.ticket, next=request.path if request.method == "GET" else "/")
-    return tell("/login", notice="Confirm that it is you.")
+    return tell("/login", notice="First confirm it with a code of your phone.")
 
 
 if __name__ == "__main__":

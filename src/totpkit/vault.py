@@ -39,7 +39,8 @@ def key_file(path: str | os.PathLike[str]) -> bytes:
     For an app on one machine, where no secrets manager keeps its keys. Processes that start
     at once get the same key. The file holds what ``totpkit key`` prints. It belongs into no
     repository, and not into the backup that has the records; but have a copy: without the
-    key of a :class:`Vault` no phone works any more.
+    key of a :class:`Vault` no phone works any more. Who may read a file that is there already
+    is not looked at.
 
     Raises :class:`InvalidParameterError` for a file that holds no key, and ``OSError`` where
     it cannot be read or made.
@@ -58,7 +59,7 @@ def key_file(path: str | os.PathLike[str]) -> bytes:
 
 def _make_key_file(file: Path) -> None:
     # Written beside it and then linked: nobody reads half a key, and the first of many wins.
-    descriptor, name = tempfile.mkstemp(dir=file.parent)
+    descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".key", dir=file.parent)
     fresh = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as written:
@@ -69,6 +70,12 @@ def _make_key_file(file: Path) -> None:
             file.hardlink_to(fresh)
     finally:
         fresh.unlink()
+    with suppress(OSError):  # not every system can; without it a power cut could take the name away
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 class Vault:

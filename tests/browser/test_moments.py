@@ -124,7 +124,7 @@ def test_step_up(signed_in: Page, regular: Customer, shop: Shop) -> None:
     page = signed_in
     shop.advance(360)
     page.goto("/qr")
-    assert (heading(page), notice(page)) == ("Enter your code", "Confirm that it is you.")
+    assert (heading(page), notice(page)) == ("Enter your code", "First confirm it with a code of your phone.")
     assert not holds(page, *secret_of(regular))
     enter(page, regular.wrong_code())
     assert heading(page) == "Enter your code"
