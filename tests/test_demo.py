@@ -101,11 +101,21 @@ def test_never_first() -> None:
     assert "   Refused when the app starts: a login must begin with a first factor" in out
 
 
-def test_nothing_stays() -> None:
+def test_nothing_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file that the demo stores in goes when it ends."""
-    before = set(Path(tempfile.gettempdir()).glob("totpkit-demo-*"))
-    assert play("demo", "--auto").status == 0
-    assert set(Path(tempfile.gettempdir()).glob("totpkit-demo-*")) == before
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen: set[Path] = set()
+
+    class Looking(Clock):
+        """Look for the file whenever the demo asks for the time."""
+
+        def __call__(self) -> float:
+            seen.update(tmp_path.glob("totpkit-demo-*/demo.db"))
+            return super().__call__()
+
+    assert play("demo", "--auto", clock=Looking()).status == 0
+    assert len(seen) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_person_prompted() -> None:

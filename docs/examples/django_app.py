@@ -35,7 +35,7 @@ from totpkit.vault import Vault, key_file
 
 HERE = Path(__file__).parent
 os.umask(0o077)  # what is written here is for no other user
-DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
+DATA = Path(os.environ.get("SHOP_DATA", "django-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 
@@ -105,6 +105,7 @@ keys = [key_file(DATA / "flow.key")]
 flow = totpkit.AuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
 own = totpkit.SelfService(auth, flow)
 
+WEAK = "Only a sign-in with a code of your phone is enough for that. Is it lost? Move to a new one."
 OPEN = re.compile("/(login|logout|signup|static/.*)")
 HEADERS = {
     "Cache-Control": "no-store",
@@ -143,7 +144,8 @@ def tell(request, where: str, result=None, notice: str = ""):
     """Go to a page, and say there what the visitor may know of a result."""
     said = {} if result is None else result.to_dict()
     wait = ceil(said.get("retry_after") or 0)
-    request.session["told"] = {"problem": said.get("problem"), "wait": wait, "notice": notice}
+    problem = "denied" if said.get("type") == "denied" and said["problem"] == "wrong" else said.get("problem")
+    request.session["told"] = {"problem": problem, "wait": wait, "notice": notice}
     return redirect(where)
 
 
@@ -196,11 +198,13 @@ def answer(request):
     ticket = request.POST.get("ticket", "")
     match flow.submit(ticket, given, binding=session["binding"], context=request):
         case totpkit.Authenticated() as result:
-            where = session.get("next", "/")
+            where, again = session.get("next", "/"), signed_in(request)
             session.flush()  # nothing of the stranger's session lives on
             login(request, User.objects.get(pk=result.account_id))
             session.update({"proof": result.proof, "binding": secrets.token_urlsafe(16)})
-            return new_codes(request) if result.enrolled else redirect(where)
+            if result.enrolled:
+                return new_codes(request)
+            return tell(request, where, notice="Thank you." if again else "")
         case totpkit.Denied() as denied:
             return begin_again(request, denied)
         case totpkit.Challenge() as challenge:
@@ -232,7 +236,8 @@ def sign_out(request):
 def account(request):
     status = auth.status(str(request.user.pk))
     if status.confirmed_at is None:  # switched off meanwhile, in another browser
-        return step_up(request)
+        request.session.flush()
+        return begin_again(request, totpkit.Denied(totpkit.Reason.PROOF_INVALID))
     since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
     return page(request, "account.html", email=request.user.get_username(), since=since, left=left)
 
@@ -241,7 +246,7 @@ def account(request):
 def same_qr(request):
     shown = own.provisioning(request.session["proof"])
     if isinstance(shown, totpkit.Denied):
-        return step_up(request)
+        return step_up(request, shown)
     return page(request, "qr.html", shown=shown.to_dict())
 
 
@@ -251,7 +256,7 @@ def new_phone(request):
         return confirm_phone(request)
     shown = own.begin_replacement(request.session["proof"])
     if isinstance(shown, totpkit.Denied):
-        return step_up(request)
+        return step_up(request, shown)
     return page(request, "phone.html", shown=shown.to_dict())
 
 
@@ -262,33 +267,37 @@ def confirm_phone(request):
             return tell(request, "/", notice="Your new phone works now, and the old one does not.")
         case totpkit.Rejected() as rejected:
             return tell(request, "/phone", rejected)
-    return step_up(request)
+        case totpkit.Denied() as denied:
+            return step_up(request, denied)
 
 
 @require_POST
 def new_codes(request):
     codes = own.new_recovery_codes(request.session["proof"])
     if isinstance(codes, totpkit.Denied):
-        return step_up(request)
+        return step_up(request, codes)
     request.session["proof"] = codes.proof
     return page(request, "codes.html", codes=codes)
 
 
 @require_POST
 def switch_off(request):
-    if own.switch_off(request.session["proof"]) is not None:
-        return step_up(request)
+    denied = own.switch_off(request.session["proof"])
+    if denied is not None:
+        return step_up(request, denied)
     request.session.flush()
     return tell(request, "/login", notice="Your phone is switched off.")
 
 
-def step_up(request):
+def step_up(request, denied: totpkit.Denied):
     """Ask for a code again and come back; who may not step up begins again."""
     session = request.session
     challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
     if isinstance(challenge, totpkit.Denied):
         session.flush()
         return begin_again(request, challenge)
+    if denied.reason is not totpkit.Reason.PROOF_EXPIRED:  # in by a lesser factor, as another time would be
+        return tell(request, "/", notice=WEAK)
     session.update({"ticket": challenge.ticket, "next": request.path if request.method == "GET" else "/"})
     return tell(request, "/login", notice="First confirm it with a code of your phone.")
 

@@ -36,7 +36,7 @@ from totpkit.vault import Vault, key_file
 
 HERE = Path(__file__).parent
 os.umask(0o077)  # what is written here is for no other user
-DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
+DATA = Path(os.environ.get("SHOP_DATA", "fastapi-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 
@@ -57,7 +57,7 @@ def account_of(username: str, password: str) -> str | None:
     account_id, right = query("SELECT id, hash FROM people WHERE email = ?", username.lower()) or NOBODY
     try:
         hasher.verify(right, password)
-    except argon2.exceptions.VerifyMismatchError:
+    except argon2.exceptions.VerificationError:
         return None
     return account_id
 
@@ -94,6 +94,7 @@ own = totpkit.AsyncSelfService(auth, flow)
 app = FastAPI(title="Acme", docs_url=None, redoc_url=None)
 app.mount("/static", StaticFiles(directory=HERE / "static"))
 templates = Jinja2Templates(HERE / "templates")
+WEAK = "Only a sign-in with a code of your phone is enough for that. Is it lost? Move to a new one."
 OPEN = re.compile("/login|/logout|/signup|/static/.*")
 HEADERS = {
     "Cache-Control": "no-store",
@@ -186,7 +187,8 @@ def tell(request: Request, where: str, result=None, notice: str = "", status: in
     if by_program(request):
         return JSONResponse(said, status)
     wait = ceil(said.get("retry_after") or 0)
-    request.session["told"] = {"problem": said.get("problem"), "wait": wait, "notice": notice}
+    problem = "denied" if said["type"] == "denied" and said["problem"] == "wrong" else said.get("problem")
+    request.session["told"] = {"problem": problem, "wait": wait, "notice": notice}
     return RedirectResponse(where, 303)
 
 
@@ -233,13 +235,13 @@ async def answer(request: Request):
     if isinstance(result, totpkit.Challenge):
         session["ticket"] = result.ticket
         return tell(request, f"/login?{request.url.query}", result)
-    where = session.get("next", "/")
+    where, again = session.get("next", "/"), "account" in session
     session.clear()  # nothing of the stranger's session lives on
     session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
     session["binding"] = secrets.token_urlsafe(16)
     if result.enrolled and not by_program(request):
         return await new_codes(request)
-    return tell(request, where, result)
+    return tell(request, where, result, "Thank you." if again else "")
 
 
 def begin_again(request: Request, denied: totpkit.Denied, status: int = 403):
@@ -262,7 +264,8 @@ async def account(request: Request):
     account_id = request.session["account"]
     status = await auth.status(account_id)
     if status.confirmed_at is None:  # switched off meanwhile, in another browser
-        return await step_up(request)
+        request.session.clear()
+        return begin_again(request, totpkit.Denied(totpkit.Reason.PROOF_INVALID))
     since = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at))
     shown = {"email": await email_of(account_id), "since": since, "left": status.recovery_codes_left}
     return page(request, "account.html", **shown)
@@ -297,8 +300,8 @@ async def switch_off(request: Request):
 async def done(request: Request, result, template: str = ""):
     """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
     match result:
-        case totpkit.Denied():
-            return await step_up(request)
+        case totpkit.Denied() as denied:
+            return await step_up(request, denied)
         case totpkit.Rejected():
             return tell(request, "/phone", result, status=403)
         case totpkit.Enrollment():
@@ -313,13 +316,15 @@ async def done(request: Request, result, template: str = ""):
     return tell(request, "/login", notice="Your phone is switched off.")
 
 
-async def step_up(request: Request):
+async def step_up(request: Request, denied: totpkit.Denied):
     """Ask for a code again and come back; who may not step up begins again."""
     session = request.session
     challenge = await flow.begin_step_up(session["proof"], binding=session["binding"])
     if isinstance(challenge, totpkit.Denied):
         session.clear()
         return begin_again(request, challenge)
+    if denied.reason is not totpkit.Reason.PROOF_EXPIRED:  # in by a recovery code, as another one would be
+        return tell(request, "/", denied if by_program(request) else None, WEAK, status=403)
     session.update(ticket=challenge.ticket, next=request.scope["path"] if request.method == "GET" else "/")
     return tell(request, "/login", challenge, "First confirm it with a code of your phone.", status=401)
 

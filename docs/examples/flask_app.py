@@ -23,7 +23,7 @@ from totpkit.stores.sqlite import SQLiteStore
 from totpkit.vault import Vault, key_file
 
 os.umask(0o077)  # what is written here is for no other user
-DATA = Path(os.environ.get("SHOP_DATA", "shop-data"))
+DATA = Path(os.environ.get("SHOP_DATA", "flask-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 
@@ -66,6 +66,7 @@ app.config.update(
     WTF_CSRF_TIME_LIMIT=None,  # as long as the session: "Sign out" on a page from this morning must work
 )
 flask_wtf.csrf.CSRFProtect(app)
+WEAK = "Only a sign-in with a code of your phone is enough for that. Is it lost? Move to a new one."
 OPEN = {"ask", "answer", "sign_up", "sign_out", "static"}
 HEADERS = {
     "Cache-Control": "no-store",
@@ -102,7 +103,8 @@ def tell(page: str, result=None, notice: str = ""):
     """Go to a page, and say there what the visitor may know of a result."""
     said = {} if result is None else result.to_dict()
     wait = ceil(said.get("retry_after") or 0)
-    session["told"] = {"problem": said.get("problem"), "wait": wait, "notice": notice}
+    problem = "denied" if said.get("type") == "denied" and said["problem"] == "wrong" else said.get("problem")
+    session["told"] = {"problem": problem, "wait": wait, "notice": notice}
     return redirect(page, 303)
 
 
@@ -148,11 +150,11 @@ def answer():
         return begin_again(totpkit.Denied(totpkit.Reason.TICKET_INVALID))
     match flow.submit(request.form.get("ticket", ""), given, binding=session["binding"]):
         case totpkit.Authenticated() as result:
-            page = session.get("next", "/")
+            page, again = session.get("next", "/"), "account" in session
             session.clear()  # nothing of the stranger's session lives on
             session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
             session["binding"] = secrets.token_urlsafe(16)
-            return new_codes() if result.enrolled else redirect(page, 303)
+            return new_codes() if result.enrolled else tell(page, notice="Thank you." if again else "")
         case totpkit.Denied() as denied:
             return begin_again(denied)
         case totpkit.Challenge() as challenge:
@@ -185,7 +187,8 @@ def sign_out():
 def account():
     status = auth.status(session["account"])
     if status.confirmed_at is None:  # switched off meanwhile, in another browser
-        return step_up()
+        session.clear()
+        return begin_again(totpkit.Denied(totpkit.Reason.PROOF_INVALID))
     since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
     return render_template("account.html", email=email_of(session["account"]), since=since, left=left)
 
@@ -194,7 +197,7 @@ def account():
 def same_qr():
     shown = own.provisioning(session["proof"])
     if isinstance(shown, totpkit.Denied):
-        return step_up()
+        return step_up(shown)
     return render_template("qr.html", shown=shown.to_dict())
 
 
@@ -202,7 +205,7 @@ def same_qr():
 def new_phone():
     shown = own.begin_replacement(session["proof"])
     if isinstance(shown, totpkit.Denied):
-        return step_up()
+        return step_up(shown)
     return render_template("phone.html", shown=shown.to_dict())
 
 
@@ -214,32 +217,36 @@ def confirm_phone():
             return tell("/", notice="Your new phone works now, and the old one does not.")
         case totpkit.Rejected() as rejected:
             return tell("/phone", rejected)
-    return step_up()
+        case totpkit.Denied() as denied:
+            return step_up(denied)
 
 
 @app.post("/codes")
 def new_codes():
     codes = own.new_recovery_codes(session["proof"])
     if isinstance(codes, totpkit.Denied):
-        return step_up()
+        return step_up(codes)
     session["proof"] = codes.proof
     return render_template("codes.html", codes=codes)
 
 
 @app.post("/off")
 def switch_off():
-    if own.switch_off(session["proof"]) is not None:
-        return step_up()
+    denied = own.switch_off(session["proof"])
+    if denied is not None:
+        return step_up(denied)
     session.clear()
     return tell("/login", notice="Your phone is switched off.")
 
 
-def step_up():
+def step_up(denied: totpkit.Denied):
     """Ask for a code again and come back; who may not step up begins again."""
     challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
     if isinstance(challenge, totpkit.Denied):
         session.clear()
         return begin_again(challenge)
+    if denied.reason is not totpkit.Reason.PROOF_EXPIRED:  # in by a recovery code, as another one would be
+        return tell("/", notice=WEAK)
     session.update(ticket=challenge.ticket, next=request.path if request.method == "GET" else "/")
     return tell("/login", notice="First confirm it with a code of your phone.")
 

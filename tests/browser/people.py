@@ -107,6 +107,7 @@ class Customer:
     email: str = field(default_factory=lambda: f"{secrets.token_hex(6)}@example.com")
     password: str = PASSWORD
     uri: str = ""
+    first_code: str = ""
     codes: list[str] = field(default_factory=list)
     here: Visitor = field(init=False, repr=False)
 
@@ -144,7 +145,8 @@ class Customer:
         self.sign_up()
         visitor = self.pass_password()
         self.uri = next(link for link in visitor.page.reading.links if link.startswith("otpauth:"))
-        visitor.post("/login", type="code", code=self.phone.code())
+        self.first_code = self.phone.code()
+        visitor.post("/login", type="code", code=self.first_code)
         self.codes = visitor.page.reading.listed
         self.here = visitor
 

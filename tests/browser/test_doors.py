@@ -169,3 +169,36 @@ def somebody_else(page: str) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.proves("T39")
+def test_too_little(customer: Customer) -> None:
+    """Who is in by a recovery code is told what it is not enough for, and loses no other one to learn it."""
+    visitor = customer.pass_password()
+    visitor.post("/login", type="recovery", code=customer.codes[0])
+    assert "9 left" in visitor.page.text
+    for look in (lambda: visitor.get("/qr"), lambda: visitor.post("/codes")):
+        assert "Only a sign-in with a code of your phone" in look().text
+        assert "9 left" in visitor.page.text
+        assert "otpauth" not in visitor.page.text
+    assert "otpauth" in visitor.get("/phone").text
+
+
+def test_cookie_of_another_request(regular: Customer, shop: Shop) -> None:
+    """What another site sends comes without the cookie, and takes no session away by bringing a new one."""
+    del regular
+    for path in ("/", "/login", "/logout", "/signup", *ACTS):
+        for headers in FORGED:
+            answer = Visitor(shop).send("POST", path, {"type": "password"}, **headers)
+            assert answer.headers["Set-Cookie"] is None, path
+
+
+@pytest.mark.parametrize("shop", ["flask", "fastapi"], indirect=True)
+def test_session_ends(customer: Customer, shop: Shop) -> None:
+    """A session in a cookie ends after twelve hours, however often it is used."""
+    visitor = customer.here
+    for _ in range(11):
+        shop.advance(3600)
+        assert "Your account" in visitor.get("/").text
+    shop.advance(3700)
+    assert "Sign in" in visitor.get("/").text

@@ -44,7 +44,7 @@ def test_replay(at_code: Page, taken_over: TakenOver, regular: Customer) -> None
 def test_code_of_enrollment(customer: Customer) -> None:
     """The code that set the phone up is not good for a login."""
     visitor = customer.pass_password()
-    assert REFUSED in visitor.post("/login", type="code", code=customer.phone.code()).text
+    assert REFUSED in visitor.post("/login", type="code", code=customer.first_code).text
 
 
 @pytest.mark.proves("T09", "T10", "T28", "FLOW-choice")
