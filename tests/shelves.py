@@ -123,7 +123,9 @@ def opened_django(url: str) -> Iterator[Store]:
     from tests.django_site import database, options_of  # noqa: PLC0415
     from totpkit.stores.django import DjangoStore  # noqa: PLC0415
 
-    with database(uuid4().hex, **options_of(url)) as alias, closing(DjangoStore(alias)) as store:
+    # Connections are kept, as those of other stores are: to make one takes longer than what races.
+    options = options_of(url, CONN_MAX_AGE=None)
+    with database(uuid4().hex, **options) as alias, closing(DjangoStore(alias)) as store:
         store.create_table()
         yield store
 
