@@ -4,9 +4,9 @@ python -m pip install 'totpkit[django,vault]'
 python django_app.py
 """
 
+import logging
 import os
 import re
-import secrets
 import sys
 import time
 from math import ceil
@@ -19,7 +19,6 @@ from django.contrib.auth.hashers import make_password
 from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.db.transaction import non_atomic_requests
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
@@ -43,16 +42,7 @@ settings.configure(
     SECRET_KEY=key_file(DATA / "session.key").hex(),
     ALLOWED_HOSTS=["127.0.0.1", "localhost"],
     ROOT_URLCONF=sys.modules[__name__],
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA / "people.db",
-            "ATOMIC_REQUESTS": True,
-            "OPTIONS": {"transaction_mode": "IMMEDIATE"},
-        },
-        # A file of its own: while a request's transaction writes to the other one, that is locked.
-        "totp": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA / "totp.db"},
-    },
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA / "shop.db"}},
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
     MIDDLEWARE=[
         "django.middleware.security.SecurityMiddleware",
@@ -67,15 +57,10 @@ settings.configure(
     SESSION_COOKIE_AGE=12 * 3600,
     CSRF_USE_SESSIONS=True,
     CSRF_FAILURE_VIEW=lambda request, **_: stale(request),
-    LOGGING={
-        "version": 1,
-        "disable_existing_loggers": False,
-        "handlers": {"stderr": {"class": "logging.StreamHandler"}},
-        "root": {"handlers": ["stderr"]},
-    },
-    EMAIL_BACKEND="django.core.mail.backends.console.EmailBackend",  # prints them
+    EMAIL_BACKEND=os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend"),  # prints
 )
 django.setup()
+logging.getLogger().addHandler(logging.StreamHandler())  # Django's own shows no other loggers
 
 User = get_user_model()
 
@@ -97,7 +82,7 @@ def send(mail: totpkit.Mail) -> None:
     message.send()
 
 
-store = DjangoStore(using="totp")
+store = DjangoStore()
 auth = totpkit.Authenticator(store, issuer="Acme", vault=Vault({"1": key_file(DATA / "vault.key")}))
 by_mail = totpkit.EmailedCode(auth, mailer=send, address_of=email_of)
 second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth) | by_mail
@@ -121,12 +106,11 @@ def signed_in(request) -> bool:
 
 def guard(get_response):
     """Let nobody further in who has not passed the whole login."""
+    respond = sensitive_post_parameters()(get_response)  # reports of errors show neither passwords nor codes
 
     def guarded(request) -> HttpResponse:
-        if request.method != "POST":  # one from another site has no cookie with it, and must not replace it
-            request.session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser, no account
         may = signed_in(request) or OPEN.fullmatch(request.path)
-        response = get_response(request) if may else redirect("/login")
+        response = respond(request) if may else redirect("/login")
         for name, value in HEADERS.items():
             response[name] = value
         return response
@@ -143,14 +127,11 @@ def page(request, template: str, **shown: object):
 def tell(request, where: str, result=None, notice: str = ""):
     """Go to a page, and say there what the visitor may know of a result."""
     said = {} if result is None else result.to_dict()
-    wait = ceil(said.get("retry_after") or 0)
-    problem = "denied" if said.get("type") == "denied" and said["problem"] == "wrong" else said.get("problem")
-    request.session["told"] = {"problem": problem, "wait": wait, "notice": notice}
+    told = {"problem": said.get("problem"), "wait": ceil(said.get("retry_after") or 0), "notice": notice}
+    request.session["told"] = told | {"denied": isinstance(result, totpkit.Denied)}
     return redirect(where)
 
 
-@sensitive_post_parameters()
-@non_atomic_requests
 def sign_up(request):
     if request.method == "GET":
         return page(request, "signup.html")
@@ -164,56 +145,51 @@ def sign_up(request):
     return page(request, "signup.html", email=email, problem="wrong", wrong=wrong)
 
 
-@sensitive_post_parameters()
-@non_atomic_requests  # while a password is hashed or a mail leaves, SQLite would be locked for everybody
 def log_in(request):
     return answer(request) if request.method == "POST" else ask(request)
 
 
 def ask(request):
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    session, ticket = request.session, request.session.get("ticket")
+    ticket = request.session.get("ticket")
     if ticket is None and signed_in(request):
         return redirect("/")
-    binding = session["binding"]
-    challenge = flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding)
+    challenge = flow.resume(ticket) if ticket else flow.begin()
     if isinstance(challenge, totpkit.Denied):
         return begin_again(request, challenge)
-    session["ticket"] = challenge.ticket
-    prompts = [prompt.to_dict() for prompt in challenge.prompts]
-    prompt = next((prompt for prompt in prompts if prompt["type"] == request.GET.get("by")), prompts[0])
-    others = [other for other in prompts if other is not prompt]
-    shown = {"ticket": challenge.ticket, "prompt": prompt, "others": others}
-    if challenge.retry_after:
-        shown |= {"problem": "wait", "wait": ceil(challenge.retry_after)}
-    return page(request, f"{prompt['type']}.html", **shown)
+    request.session["ticket"] = challenge.ticket
+    prompts, by = [prompt.to_dict() for prompt in challenge.prompts], request.GET.get("by")
+    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
+    waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
+    return page(request, f"{prompt['type']}.html", prompt=prompt, others=others, **waiting)
 
 
 def answer(request):
     session = request.session
     try:
         given = totpkit.parse_answer(request.POST)
+        result = flow.submit(session.get("ticket", ""), given, context=request)
     except totpkit.InvalidPayloadError:  # no form of ours
         return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_INVALID))
-    ticket = request.POST.get("ticket", "")
-    match flow.submit(ticket, given, binding=session["binding"], context=request):
-        case totpkit.Authenticated() as result:
-            where, again = session.get("next", "/"), signed_in(request)
+    except OSError as error:  # of Django's mail; those of SMTP are among them
+        logging.getLogger("shop").warning("A mail did not leave: %s", type(error).__name__)
+        return tell(request, request.get_full_path(), notice="The mail did not leave. Try again later.")
+    match result:
+        case totpkit.Authenticated():
+            where = session.get("next", "/")
             session.flush()  # nothing of the stranger's session lives on
             login(request, User.objects.get(pk=result.account_id))
-            session.update({"proof": result.proof, "binding": secrets.token_urlsafe(16)})
-            if result.enrolled:
-                return new_codes(request)
-            return tell(request, where, notice="Thank you." if again else "")
-        case totpkit.Denied() as denied:
-            return begin_again(request, denied)
-        case totpkit.Challenge() as challenge:
-            session["ticket"] = challenge.ticket
-            return tell(request, request.get_full_path(), challenge)
+            session["proof"] = result.proof
+            return new_codes(request) if result.enrolled else redirect(where)
+        case totpkit.Denied():
+            return begin_again(request, result)
+        case totpkit.Challenge():
+            session["ticket"] = result.ticket
+            return tell(request, request.get_full_path(), result)
 
 
 def stale(request):
-    if "binding" not in request.session:  # no cookie came with it, see guard
+    if request.session.is_empty():  # from another site it comes without the cookie, and must not replace it
         return redirect("/login")
     return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
@@ -223,7 +199,6 @@ def begin_again(request, denied: totpkit.Denied):
     return tell(request, "/login", denied)
 
 
-@require_POST
 def sign_out(request):
     request.session.flush()
     return tell(request, "/login", notice="You are signed out.")
@@ -232,7 +207,6 @@ def sign_out(request):
 # My account: what its owner may do to the phone, for five minutes after a code.
 
 
-@require_GET
 def account(request):
     status = auth.status(str(request.user.pk))
     if status.confirmed_at is None:  # switched off meanwhile, in another browser
@@ -242,57 +216,48 @@ def account(request):
     return page(request, "account.html", email=request.user.get_username(), since=since, left=left)
 
 
-@require_GET
 def same_qr(request):
-    shown = own.provisioning(request.session["proof"])
-    if isinstance(shown, totpkit.Denied):
-        return step_up(request, shown)
-    return page(request, "qr.html", shown=shown.to_dict())
+    return done(request, own.provisioning(request.session["proof"]), "qr.html")
 
 
-@sensitive_post_parameters()
 def new_phone(request):
     if request.method == "POST":
-        return confirm_phone(request)
-    shown = own.begin_replacement(request.session["proof"])
-    if isinstance(shown, totpkit.Denied):
-        return step_up(request, shown)
-    return page(request, "phone.html", shown=shown.to_dict())
+        return done(request, own.confirm_replacement(request.session["proof"], request.POST.get("code", "")))
+    return done(request, own.begin_replacement(request.session["proof"]), "phone.html")
 
 
-def confirm_phone(request):
-    match own.confirm_replacement(request.session["proof"], request.POST.get("code", "")):
-        case totpkit.Confirmed(proof=proof):
-            request.session["proof"] = proof
-            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
-        case totpkit.Rejected() as rejected:
-            return tell(request, "/phone", rejected)
-        case totpkit.Denied() as denied:
-            return step_up(request, denied)
-
-
-@require_POST
 def new_codes(request):
-    codes = own.new_recovery_codes(request.session["proof"])
-    if isinstance(codes, totpkit.Denied):
-        return step_up(request, codes)
-    request.session["proof"] = codes.proof
-    return page(request, "codes.html", codes=codes)
+    return done(request, own.new_recovery_codes(request.session["proof"]))
 
 
-@require_POST
 def switch_off(request):
-    denied = own.switch_off(request.session["proof"])
-    if denied is not None:
-        return step_up(request, denied)
-    request.session.flush()
-    return tell(request, "/login", notice="Your phone is switched off.")
+    return done(request, own.switch_off(request.session["proof"]))
+
+
+def done(request, result, template: str = ""):
+    """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
+    match result:
+        case totpkit.Denied():
+            return step_up(request, result)
+        case totpkit.Rejected():
+            return tell(request, "/phone", result)
+        case totpkit.Enrollment():
+            return page(request, template, shown=result.to_dict())
+        case totpkit.Confirmed():
+            request.session["proof"] = result.proof
+            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
+        case totpkit.NewRecoveryCodes():
+            request.session["proof"] = result.proof
+            return page(request, "codes.html", codes=result)
+        case None:
+            request.session.flush()
+            return tell(request, "/login", notice="Your phone is switched off.")
 
 
 def step_up(request, denied: totpkit.Denied):
     """Ask for a code again and come back; who may not step up begins again."""
     session = request.session
-    challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
+    challenge = flow.begin_step_up(session["proof"])
     if isinstance(challenge, totpkit.Denied):
         session.flush()
         return begin_again(request, challenge)
@@ -303,14 +268,14 @@ def step_up(request, denied: totpkit.Denied):
 
 
 urlpatterns = [
-    path("", account),
+    path("", require_GET(account)),
     path("signup", sign_up),
     path("login", log_in),
-    path("logout", sign_out),
-    path("qr", same_qr),
+    path("logout", require_POST(sign_out)),
+    path("qr", require_GET(same_qr)),
     path("phone", new_phone),
-    path("codes", new_codes),
-    path("off", switch_off),
+    path("codes", require_POST(new_codes)),
+    path("off", require_POST(switch_off)),
     path("static/<path:path>", serve, {"document_root": HERE / "static"}),
 ]
 call_command("migrate", verbosity=0)

@@ -3,9 +3,7 @@
 python -m pip install 'totpkit[redis,vault]' fastapi uvicorn jinja2 python-multipart argon2-cffi
 python fastapi_app.py
 
-Pages and JSON have the same addresses: a program sends ``Accept: application/json``, keeps the cookie, and
-gets what the pages would show. 200 is an answer, also one that asks for more; 401 asks to sign in, or, with a
-challenge, for a code again; 403 refuses; 400 cannot be read; and 503 is a store that does not answer.
+Pages and JSON have the same addresses: a program sends ``Accept: application/json``, and keeps the cookie.
 """
 
 import asyncio
@@ -14,7 +12,6 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Mapping
 from contextlib import closing
 from math import ceil, inf
 from pathlib import Path
@@ -53,17 +50,14 @@ hasher = argon2.PasswordHasher()
 NOBODY = (None, hasher.hash(secrets.token_hex()))  # a wrong name takes as long as a wrong password
 
 
-def account_of(username: str, password: str) -> str | None:
-    account_id, right = query("SELECT id, hash FROM people WHERE email = ?", username.lower()) or NOBODY
+async def check_password(username: str, password: str) -> str | None:
+    find = "SELECT id, hash FROM people WHERE email = ?"
+    account_id, right = await asyncio.to_thread(query, find, username.lower()) or NOBODY
     try:
-        hasher.verify(right, password)
+        await asyncio.to_thread(hasher.verify, right, password)
     except argon2.exceptions.VerificationError:
         return None
     return account_id
-
-
-async def check_password(username: str, password: str) -> str | None:
-    return await asyncio.to_thread(account_of, username, password)
 
 
 async def email_of(account_id: str) -> str:
@@ -106,15 +100,7 @@ HEADERS = {
 
 
 def from_elsewhere(request: Request) -> bool:
-    """Tell whether a page of another site, be it a sibling, has sent it.
-
-    Browsers say so themselves, since 2023 all of them in Sec-Fetch-Site and before in Origin, and no script
-    can change it. So forms need no hidden field, the login is protected as the rest is, and what our own
-    scripts fetch passes. What sends neither header is no such browser, and has nobody's cookie but its own;
-    SameSite=Lax stands behind that. It rests on GET changing nothing, and on HTTPS (with HSTS) everywhere.
-
-    Source: OWASP, Cross-Site Request Forgery Prevention Cheat Sheet, Fetch Metadata headers.
-    """
+    """Tell whether a page of another site, be it a sibling, has sent it: browsers say so themselves."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site not in ("same-origin", "none")
@@ -130,12 +116,11 @@ async def guard(request: Request, call_next):
     if request.method not in ("GET", "HEAD") and from_elsewhere(request):
         response = JSONResponse({"type": "denied", "problem": "restart"}, 403)
     elif "account" in session or OPEN.fullmatch(request.scope["path"]):
-        # Not before: a POST from another site comes without the cookie, and must not replace it.
-        session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser without account
         response = await call_next(request)
+    elif by_program(request):
+        response = JSONResponse({"type": "denied", "problem": "restart"}, 401)
     else:
-        nobody = JSONResponse({"type": "denied", "problem": "restart"}, 401)
-        response = nobody if by_program(request) else RedirectResponse("/login", 303)
+        response = RedirectResponse("/login", 303)
     response.headers.update(HEADERS)
     return response
 
@@ -162,8 +147,8 @@ def by_program(request: Request) -> bool:
     return "application/json" in request.headers.get("accept", "")
 
 
-async def sent(request: Request) -> Mapping[str, object]:
-    """Return what was sent: a form, or a JSON object."""
+async def sent(request: Request):
+    """Return the fields of what was sent: a form, or a JSON object."""
     if not request.headers.get("content-type", "").startswith("application/json"):
         return await request.form()
     try:
@@ -186,19 +171,15 @@ def tell(request: Request, where: str, result=None, notice: str = "", status: in
     said = {"type": "done"} if result is None else result.to_dict()
     if by_program(request):
         return JSONResponse(said, status)
-    wait = ceil(said.get("retry_after") or 0)
-    problem = "denied" if said["type"] == "denied" and said["problem"] == "wrong" else said.get("problem")
-    request.session["told"] = {"problem": problem, "wait": wait, "notice": notice}
+    told = {"problem": said.get("problem"), "wait": ceil(said.get("retry_after") or 0), "notice": notice}
+    request.session["told"] = told | {"denied": isinstance(result, totpkit.Denied)}
     return RedirectResponse(where, 303)
 
 
-@app.get("/signup")
-async def sign_up_page(request: Request):
-    return page(request, "signup.html")
-
-
-@app.post("/signup")
+@app.api_route("/signup", methods=["GET", "POST"])
 async def sign_up(request: Request):
+    if request.method == "GET":
+        return page(request, "signup.html")
     new = totpkit.parse_answer({**await sent(request), "type": "password"})  # the fields of a login
     if wrong := await asyncio.to_thread(enlist, new.username.lower(), new.password):
         return page(request, "signup.html", status=400, email=new.username, problem="wrong", wrong=wrong)
@@ -208,40 +189,35 @@ async def sign_up(request: Request):
 @app.get("/login")
 async def ask(request: Request, by: str = ""):
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    session, ticket = request.session, request.session.get("ticket")
-    if ticket is None and "account" in session:
+    ticket = request.session.get("ticket")
+    if ticket is None and "account" in request.session:
         return RedirectResponse("/", 303)
-    binding = session["binding"]
-    challenge = await (flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding))
+    challenge = await (flow.resume(ticket) if ticket else flow.begin())
     if isinstance(challenge, totpkit.Denied):
         return begin_again(request, challenge)
-    session["ticket"] = challenge.ticket
+    request.session["ticket"] = challenge.ticket
     prompts = [prompt.to_dict() for prompt in challenge.prompts]
-    prompt = next((prompt for prompt in prompts if prompt["type"] == by), prompts[0])
-    others = [other for other in prompts if other is not prompt]
-    shown = {"ticket": challenge.ticket, "prompt": prompt, "others": others}
-    if challenge.retry_after:
-        shown |= {"problem": "wait", "wait": ceil(challenge.retry_after)}
-    return page(request, f"{prompt['type']}.html", challenge, **shown)
+    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
+    waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
+    return page(request, f"{prompt['type']}.html", challenge, prompt=prompt, others=others, **waiting)
 
 
 @app.post("/login")
 async def answer(request: Request):
-    session, body = request.session, await sent(request)
-    given, ticket = totpkit.parse_answer(body), str(body.get("ticket"))
-    result = await flow.submit(ticket, given, binding=session["binding"])
-    if isinstance(result, totpkit.Denied):
-        return begin_again(request, result)
-    if isinstance(result, totpkit.Challenge):
-        session["ticket"] = result.ticket
-        return tell(request, f"/login?{request.url.query}", result)
-    where, again = session.get("next", "/"), "account" in session
-    session.clear()  # nothing of the stranger's session lives on
-    session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
-    session["binding"] = secrets.token_urlsafe(16)
-    if result.enrolled and not by_program(request):
-        return await new_codes(request)
-    return tell(request, where, result, "Thank you." if again else "")
+    session, given = request.session, totpkit.parse_answer(await sent(request))
+    match await flow.submit(session.get("ticket", ""), given):
+        case totpkit.Authenticated() as result:
+            where = session.get("next", "/")
+            session.clear()  # nothing of the stranger's session lives on
+            session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
+            if result.enrolled and not by_program(request):
+                return await new_codes(request)
+            return tell(request, where, result)
+        case totpkit.Denied() as denied:
+            return begin_again(request, denied)
+        case totpkit.Challenge() as challenge:
+            session["ticket"] = challenge.ticket
+            return tell(request, f"/login?{request.url.query}", challenge)
 
 
 def begin_again(request: Request, denied: totpkit.Denied, status: int = 403):
@@ -300,26 +276,27 @@ async def switch_off(request: Request):
 async def done(request: Request, result, template: str = ""):
     """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
     match result:
-        case totpkit.Denied() as denied:
-            return await step_up(request, denied)
+        case totpkit.Denied():
+            return await step_up(request, result)
         case totpkit.Rejected():
             return tell(request, "/phone", result, status=403)
         case totpkit.Enrollment():
             return page(request, template, result, shown=result.to_dict())
-        case totpkit.Confirmed(proof=proof):
-            request.session["proof"] = proof
+        case totpkit.Confirmed():
+            request.session["proof"] = result.proof
             return tell(request, "/", notice="Your new phone works now, and the old one does not.")
-        case totpkit.NewRecoveryCodes(proof=proof):
-            request.session["proof"] = proof
+        case totpkit.NewRecoveryCodes():
+            request.session["proof"] = result.proof
             return page(request, "codes.html", result, codes=result)
-    request.session.clear()
-    return tell(request, "/login", notice="Your phone is switched off.")
+        case None:
+            request.session.clear()
+            return tell(request, "/login", notice="Your phone is switched off.")
 
 
 async def step_up(request: Request, denied: totpkit.Denied):
     """Ask for a code again and come back; who may not step up begins again."""
     session = request.session
-    challenge = await flow.begin_step_up(session["proof"], binding=session["binding"])
+    challenge = await flow.begin_step_up(session["proof"])
     if isinstance(challenge, totpkit.Denied):
         session.clear()
         return begin_again(request, challenge)

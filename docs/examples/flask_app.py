@@ -82,8 +82,6 @@ def admit():
     """Let nobody further in who has not passed the whole login."""
     if time.time() > session.get("until", inf):
         session.clear()  # a copy of the cookie must not live for ever
-    if request.method != "POST":  # one from another site comes without the cookie, and must not replace it
-        session.setdefault("binding", secrets.token_urlsafe(16))  # names a browser that has no account yet
     return None if request.endpoint in OPEN or "account" in session else redirect("/login", 303)
 
 
@@ -102,9 +100,8 @@ def on_every_page():
 def tell(page: str, result=None, notice: str = ""):
     """Go to a page, and say there what the visitor may know of a result."""
     said = {} if result is None else result.to_dict()
-    wait = ceil(said.get("retry_after") or 0)
-    problem = "denied" if said.get("type") == "denied" and said["problem"] == "wrong" else said.get("problem")
-    session["told"] = {"problem": problem, "wait": wait, "notice": notice}
+    told = {"problem": said.get("problem"), "wait": ceil(said.get("retry_after") or 0), "notice": notice}
+    session["told"] = told | {"denied": isinstance(result, totpkit.Denied)}
     return redirect(page, 303)
 
 
@@ -126,20 +123,17 @@ def sign_up():
 @app.get("/login")
 def ask():
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    ticket, binding = session.get("ticket"), session["binding"]
+    ticket = session.get("ticket")
     if ticket is None and "account" in session:
         return redirect("/", 303)
-    challenge = flow.resume(ticket, binding=binding) if ticket else flow.begin(binding=binding)
+    challenge = flow.resume(ticket) if ticket else flow.begin()
     if isinstance(challenge, totpkit.Denied):
         return begin_again(challenge)
     session["ticket"] = challenge.ticket
-    prompts = [prompt.to_dict() for prompt in challenge.prompts]
-    prompt = next((prompt for prompt in prompts if prompt["type"] == request.args.get("by")), prompts[0])
-    others = [other for other in prompts if other is not prompt]
+    prompts, by = [prompt.to_dict() for prompt in challenge.prompts], request.args.get("by")
+    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
     waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
-    return render_template(
-        f"{prompt['type']}.html", ticket=challenge.ticket, prompt=prompt, others=others, **waiting
-    )
+    return render_template(f"{prompt['type']}.html", prompt=prompt, others=others, **waiting)
 
 
 @app.post("/login")
@@ -148,13 +142,12 @@ def answer():
         given = totpkit.parse_answer(request.form)
     except totpkit.InvalidPayloadError:  # no form of ours
         return begin_again(totpkit.Denied(totpkit.Reason.TICKET_INVALID))
-    match flow.submit(request.form.get("ticket", ""), given, binding=session["binding"]):
+    match flow.submit(session.get("ticket", ""), given):
         case totpkit.Authenticated() as result:
-            page, again = session.get("next", "/"), "account" in session
+            page = session.get("next", "/")
             session.clear()  # nothing of the stranger's session lives on
             session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
-            session["binding"] = secrets.token_urlsafe(16)
-            return new_codes() if result.enrolled else tell(page, notice="Thank you." if again else "")
+            return new_codes() if result.enrolled else redirect(page, 303)
         case totpkit.Denied() as denied:
             return begin_again(denied)
         case totpkit.Challenge() as challenge:
@@ -169,7 +162,7 @@ def begin_again(denied: totpkit.Denied):
 
 @app.errorhandler(flask_wtf.csrf.CSRFError)
 def stale(_):
-    if "binding" not in session:  # no cookie came with it, see admit
+    if not session:  # from another site it comes without the cookie, and must not replace it
         return redirect("/login", 303)
     return begin_again(totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
@@ -195,53 +188,52 @@ def account():
 
 @app.get("/qr")
 def same_qr():
-    shown = own.provisioning(session["proof"])
-    if isinstance(shown, totpkit.Denied):
-        return step_up(shown)
-    return render_template("qr.html", shown=shown.to_dict())
+    return done(own.provisioning(session["proof"]), "qr.html")
 
 
 @app.get("/phone")
 def new_phone():
-    shown = own.begin_replacement(session["proof"])
-    if isinstance(shown, totpkit.Denied):
-        return step_up(shown)
-    return render_template("phone.html", shown=shown.to_dict())
+    return done(own.begin_replacement(session["proof"]), "phone.html")
 
 
 @app.post("/phone")
 def confirm_phone():
-    match own.confirm_replacement(session["proof"], request.form.get("code", "")):
-        case totpkit.Confirmed(proof=proof):
-            session["proof"] = proof
-            return tell("/", notice="Your new phone works now, and the old one does not.")
-        case totpkit.Rejected() as rejected:
-            return tell("/phone", rejected)
-        case totpkit.Denied() as denied:
-            return step_up(denied)
+    return done(own.confirm_replacement(session["proof"], request.form.get("code", "")))
 
 
 @app.post("/codes")
 def new_codes():
-    codes = own.new_recovery_codes(session["proof"])
-    if isinstance(codes, totpkit.Denied):
-        return step_up(codes)
-    session["proof"] = codes.proof
-    return render_template("codes.html", codes=codes)
+    return done(own.new_recovery_codes(session["proof"]))
 
 
 @app.post("/off")
 def switch_off():
-    denied = own.switch_off(session["proof"])
-    if denied is not None:
-        return step_up(denied)
-    session.clear()
-    return tell("/login", notice="Your phone is switched off.")
+    return done(own.switch_off(session["proof"]))
+
+
+def done(result, template: str = ""):
+    """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
+    match result:
+        case totpkit.Denied():
+            return step_up(result)
+        case totpkit.Rejected():
+            return tell("/phone", result)
+        case totpkit.Enrollment():
+            return render_template(template, shown=result.to_dict())
+        case totpkit.Confirmed():
+            session["proof"] = result.proof
+            return tell("/", notice="Your new phone works now, and the old one does not.")
+        case totpkit.NewRecoveryCodes():
+            session["proof"] = result.proof
+            return render_template("codes.html", codes=result)
+        case None:
+            session.clear()
+            return tell("/login", notice="Your phone is switched off.")
 
 
 def step_up(denied: totpkit.Denied):
     """Ask for a code again and come back; who may not step up begins again."""
-    challenge = flow.begin_step_up(session["proof"], binding=session["binding"])
+    challenge = flow.begin_step_up(session["proof"])
     if isinstance(challenge, totpkit.Denied):
         session.clear()
         return begin_again(challenge)

@@ -16,7 +16,7 @@ from tests.browser.screens import (
     shown_codes,
     typed_key,
 )
-from tests.browser.shops import Shop
+from tests.browser.shops import EXAMPLES, Shop, running
 from totpkit import KeyURI
 
 EVERYWHERE = pytest.mark.parametrize(
@@ -198,3 +198,18 @@ def test_emailed_code(at_code: Page, regular: Customer, shop: Shop) -> None:
     assert len(shop.mailed_codes(regular.email)) == 2
     enter(page, code)
     assert "not the code" in problem(page)
+
+
+def test_mail_away() -> None:
+    """While no mail leaves, who asks for one is told so, waits for nothing, and gets in by the phone."""
+    away = {"EMAIL_BACKEND": "tests.browser.away.Backend", "PYTHONPATH": str(EXAMPLES.parents[1])}
+    with running("django", **away) as shop:
+        customer = Customer(shop)
+        customer.set_up()
+        visitor = customer.pass_password()
+        visitor.get("/login?by=email")
+        for _ in range(2):
+            assert "The mail did not leave." in visitor.post("/login?by=email", type="send_email").text
+        assert "Your account" in visitor.post("/login", type="code", code=customer.next_code()).text
+        assert "A mail did not leave: ConnectionRefusedError" in shop.log()
+        assert customer.email not in shop.log()

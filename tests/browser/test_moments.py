@@ -126,6 +126,9 @@ def test_step_up(signed_in: Page, regular: Customer, shop: Shop) -> None:
     page.goto("/qr")
     assert (heading(page), notice(page)) == ("Enter your code", "First confirm it with a code of your phone.")
     assert not holds(page, *secret_of(regular))
+    press(page, "Back to your account")
+    assert heading(page) == "Your account"
+    press(page, "Show the QR code again")
     enter(page, regular.wrong_code())
     assert heading(page) == "Enter your code"
     enter(page, regular.phone.code())
