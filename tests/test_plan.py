@@ -82,7 +82,12 @@ _FIRST = (
     "a login must begin with a first factor, such as Password or Federated, not with {}: nobody may come in "
     "by a second factor alone"
 )
+_FIRST_LIST = (
+    "a login must begin with a first factor, such as Password or Federated, not with {}: join the "
+    "alternatives of one step by |"
+)
 _AFTER = "after the first step come second factors, such as Totp, not {}"
+_AFTER_LIST = f"{_AFTER}: join the alternatives of one step by |"
 _COUNTED = "the failures of second factors are counted in an authenticator: give the factor one"
 _NAME = "{} needs a name of ASCII letters, digits and :._-"
 _METHODS = "the methods of {} must be values of RFC 8176, section 2, and not mfa"
@@ -98,7 +103,13 @@ WRONG: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
         lambda: [Totp(AUTH) | RecoveryCode(AUTH)],
     ),
     "nothing first": (FirstFactorError, _FIRST.format("NoneType"), lambda: [None]),
-    "empty first": (FirstFactorError, _FIRST.format("list"), lambda: [[], Totp(AUTH)]),
+    "empty first": (FirstFactorError, _FIRST_LIST.format("list"), lambda: [[], Totp(AUTH)]),
+    "list first": (
+        FirstFactorError,
+        _FIRST_LIST.format("list"),
+        lambda: [[Password(nobody), Federated("x")], Totp(AUTH)],
+    ),
+    "tuple first": (FirstFactorError, _FIRST_LIST.format("tuple"), lambda: [(Password(nobody),)]),
     "a function first": (FirstFactorError, _FIRST.format("function"), lambda: [nobody]),
     "password or totp": (FirstFactorError, _ORDER, lambda: [Password(nobody) | Totp(AUTH)]),  # type: ignore[operator]
     "totp or password": (FirstFactorError, _ORDER, lambda: [Totp(AUTH) | Password(nobody)]),  # type: ignore[operator]
@@ -119,8 +130,13 @@ WRONG: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
         _AFTER.format("Federated"),
         lambda: [Password(nobody), Totp(AUTH), Federated("x")],
     ),
-    "empty step": (FlowError, _AFTER.format("tuple"), lambda: [Password(nobody), ()]),
-    "list of factors": (FlowError, _AFTER.format("list"), lambda: [Password(nobody), [Totp(AUTH)]]),
+    "empty step": (FlowError, _AFTER_LIST.format("tuple"), lambda: [Password(nobody), ()]),
+    "list of factors": (
+        FlowError,
+        _AFTER_LIST.format("list"),
+        lambda: [Password(nobody), [Totp(AUTH), RecoveryCode(AUTH)]],
+    ),
+    "set of factors": (FlowError, _AFTER_LIST.format("set"), lambda: [Password(nobody), {Totp(AUTH)}]),
     "no step": (FlowError, _AFTER.format("NoneType"), lambda: [Password(nobody), Totp(AUTH), None]),
     "authenticator as a step": (FlowError, _AFTER.format("Authenticator"), lambda: [Password(nobody), AUTH]),
     "totp twice": (

@@ -61,14 +61,24 @@ def test_key_file_by_hand(tmp_path: Path) -> None:
 @pytest.mark.proves("T22")
 @pytest.mark.parametrize("held", [b"", b"\xff" * 44, b"c2VjcmV0", base64.b64encode(bytes(31)), b"no!" * 15])
 def test_key_file_refused(tmp_path: Path, held: bytes) -> None:
-    """A file that holds no key is left as it is, and its contents are not told."""
+    """A file that holds no key is named and left as it is, and its contents are not told."""
     file = tmp_path / "vault.key"
     file.write_bytes(held)
     with pytest.raises(InvalidParameterError) as caught:
         key_file(file)
-    assert str(caught.value) == "path must name a file with what `totpkit key` prints, or none yet"
+    wanted = "path must name a file with what `totpkit key` prints, or none yet"
+    assert str(caught.value) == f"{wanted}: {str(file)!r} holds something else"
+    assert caught.value.parameter == "path"
     assert caught.value.__context__ is None
     assert file.read_bytes() == held
+
+
+def test_key_file_odd_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is told as it was given, and in one line whatever is in it."""
+    monkeypatch.chdir(tmp_path)
+    Path("a\nb.key").write_bytes(b"")
+    with pytest.raises(InvalidParameterError, match=r": 'a\\nb\.key' holds something else$"):
+        key_file("a\nb.key")
 
 
 def test_key_file_out_of_reach(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def key_file(path: str | os.PathLike[str]) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise InvalidParameterError("path", "must name a file with what `totpkit key` prints, or none yet")
+        wanted = "must name a file with what `totpkit key` prints, or none yet"
+        raise InvalidParameterError("path", f"{wanted}: {str(file)!r} holds something else")
     return key
 
 

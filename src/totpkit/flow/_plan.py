@@ -1,5 +1,6 @@
 """The steps of a login, checked when it is put together. Knows nothing of who logs in."""
 
+import logging
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -20,10 +21,13 @@ from totpkit.flow._factors import (
     Totp,
 )
 
+_log = logging.getLogger("totpkit")
+
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
 
 _BUILT_IN = (Password, Federated, Totp, RecoveryCode, EmailedCode)
 _TAKEN = frozenset({Password.name, Totp.name, RecoveryCode.name, EmailedCode.name})
+_JOIN = "join the alternatives of one step by |"
 
 METHODS = frozenset(
     [
@@ -82,12 +86,14 @@ def plan_of(name: object, first: object, then: Iterable[object], face: type[AnyA
     """Put a flow together for the face whose authenticator is *face*.
 
     Raises :class:`FirstFactorError` if a second factor would come first, and
-    :class:`FlowError` or :class:`InvalidParameterError` for what else does not fit.
+    :class:`FlowError` or :class:`InvalidParameterError` for what else does not fit. Warns, in
+    the log, of a flow that locks people out.
     """
     if not isinstance(first, FirstFactor):
+        why = _JOIN if _is_several(first) else "nobody may come in by a second factor alone"
         raise FirstFactorError(
             f"a login must begin with a first factor, such as Password or Federated, not with "
-            f"{type(first).__name__}: nobody may come in by a second factor alone"
+            f"{type(first).__name__}: {why}"
         )
     steps = [_second(step).alternatives for step in then]
     auth = _one_authenticator([factor for step in steps for factor in step], face)
@@ -95,7 +101,8 @@ def plan_of(name: object, first: object, then: Iterable[object], face: type[AnyA
     if steps and accounts is None:
         raise FlowError("the failures of second factors are counted in an authenticator: give the factor one")
     plan = Plan(_checked_name(name), first.alternatives, tuple(steps), accounts)
-    _check_factors([*plan.first, *(factor for step in steps for factor in step)])
+    _check_factors([*plan.first, *plan.seconds()])
+    _warn_of_recovery_alone(plan)
     return plan
 
 
@@ -110,7 +117,26 @@ def refuse_async_factors(plan: Plan) -> None:
 def _second(step: object) -> SecondFactor:
     if isinstance(step, SecondFactor):
         return step
-    raise FlowError(f"after the first step come second factors, such as Totp, not {type(step).__name__}")
+    hint = f": {_JOIN}" if _is_several(step) else ""
+    raise FlowError(
+        f"after the first step come second factors, such as Totp, not {type(step).__name__}{hint}"
+    )
+
+
+def _is_several(step: object) -> bool:
+    return isinstance(step, list | tuple | set | frozenset)
+
+
+def _warn_of_recovery_alone(plan: Plan) -> None:
+    alone = any(all(isinstance(factor, RecoveryCode) for factor in step) for step in plan.then)
+    if alone and plan.totp() is not None:
+        # Not refused: an app may mean it. As a rule it is a comma where | was meant.
+        _log.warning(
+            "one step of the flow %s asks everybody for a recovery code at every login, until all are used "
+            "up: if it is meant in place of the phone, join the two by |, as in Totp(auth) | "
+            "RecoveryCode(auth)",
+            plan.shape,
+        )
 
 
 def _one_authenticator(

@@ -1,5 +1,6 @@
 """Where a login stands, as a ticket to carry. Knows nothing of factors or accounts."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -8,6 +9,8 @@ from totpkit._enrolling import owner_of
 from totpkit._outcome import Reason
 from totpkit.flow._signing import Signature
 from totpkit.flow._transitions import Stage
+
+_log = logging.getLogger("totpkit")
 
 LIFETIME = 600.0
 """Seconds from the passing of the first factor, however often the ticket is issued anew."""
@@ -67,7 +70,14 @@ class Tickets:
         """Return the position, or why there is none."""
         bound_to = _hashed(binding)
         written = self.signature.read(ticket)
-        if written is None or written[0] != bound_to:
+        if written is None:
+            return Reason.TICKET_INVALID
+        if written[0] != bound_to:
+            # A ticket that was carried off, or a mistake of the app's, which nothing else tells of.
+            _log.info(
+                "a ticket was refused: it was issued for another binding; "
+                "give the same to begin, resume and submit"
+            )
             return Reason.TICKET_INVALID
         _, stage, expires_at, step, account_id, generation, login, passed, skipped, flags = written
         if now >= expires_at:
