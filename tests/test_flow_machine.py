@@ -453,7 +453,7 @@ FAULTS: dict[str, list[tuple[str, tuple[str, str]]]] = {
         ("flow._login Login _first", ("_new_login()", "visit.at.login")),
     ],
     "binding left out": [
-        ("flow._ticket Tickets read", (" or written[0] != bound_to", "")),
+        ("flow._ticket Tickets read", ("if written[0] != bound_to:", "if False:")),
     ],
     "tickets and proofs signed for one purpose": [
         ("flow._flows _login", ('b"proof"', 'b"ticket"')),
