@@ -4,6 +4,7 @@ Where a server is not installed its tests skip and say what is missing; in CI th
 """
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -18,6 +19,8 @@ from typing import NoReturn
 import pytest
 
 HOST = "127.0.0.1"
+PORTS = range(20_000, 32_000)
+"""Linux and macOS give none of them to a connection: a server that comes back finds its own still free."""
 PATIENCE = 30.0
 KEEPS_ITS_WORD = (
     *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
@@ -195,9 +198,10 @@ def missing(what: str) -> NoReturn:
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
-    with socket.create_server((HOST, 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.create_server((HOST, port)):
+            return port
 
 
 def wait_until(done: Callable[[], bool]) -> None:
