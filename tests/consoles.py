@@ -2,15 +2,26 @@
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+import pytest
 import zxingcpp
 from PIL import Image
 
 from totpkit._cli import run
 from totpkit._console import Console
+from totpkit._recovery import RecoverySet
+
+
+@pytest.fixture(scope="module")
+def quick_codes() -> Iterator[None]:
+    """Hash recovery codes at the least cost: the demo's ten take longer than all the rest of it."""
+    made = RecoverySet.of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RecoverySet, "of", lambda codes, *, cost: made(codes, cost=min(cost, 1)))
+        yield
 
 
 class Screen(io.StringIO):

@@ -8,6 +8,8 @@ from hypothesis import example, given, settings, strategies as st
 from tests.consoles import Clock, Played, play
 from tests.strategies import RFC_SECRET, anything
 
+pytestmark = pytest.mark.usefixtures("quick_codes")
+
 TEXT = RFC_SECRET.to_base32()
 COMMANDS = ("secret", "key", "uri", "qr", "code", "verify", "inspect", "demo")
 CANARY = "CANARYCANARYCANARYCANARYCANARY77"

@@ -17,6 +17,8 @@ from totpkit._cli import run
 from totpkit._console import CommandError, Console
 from totpkit.stores.sqlite import SQLiteStore
 
+pytestmark = pytest.mark.usefixtures("quick_codes")
+
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of this test
 LOGGED_IN = "   Logged in as alice, by password and totp.\n"
 NOBODY = "Nobody answers: from here the demo plays the phone itself."
