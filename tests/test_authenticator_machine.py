@@ -281,11 +281,12 @@ class Life(RuleBasedStateMachine):
 
     @rule(who=whos, again=st.integers(0, 3))
     def revoke(self, who: str, again: int) -> None:
-        """End a credential, now and then."""
-        if again == 0:
-            self.old_recovery += sorted(self.accounts[who].unspent)
+        """End a credential, now and then; where there is none, whenever it is drawn."""
+        account = self.accounts[who]
+        if again == 0 or not (account.active or account.waiting):
+            self.old_recovery += sorted(account.unspent)
             self.app.auth.revoke(who)
-            self.accounts[who].revoke(self.clock())
+            account.revoke(self.clock())
 
     @rule(who=whos, again=st.integers(0, 5))
     def forget(self, who: str, again: int) -> None:

@@ -367,16 +367,6 @@ class Life(RuleBasedStateMachine):
             REACHED.update(self.world.reached)
 
 
-EXPLORE = settings(
-    max_examples=60,
-    stateful_step_count=50,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-    report_multiple_bugs=False,
-    phases=[Phase.generate],
-    database=None,
-)
-
-
 # What any run worth its name reaches: a machine that only ever sees refusals would find no fault.
 USUAL = {
     *(("in", who) for who in PEOPLE),
@@ -405,8 +395,8 @@ EXPLORE = settings(
 def test_machine() -> None:
     """No order of calls, tickets, proofs and answers lets anybody in who does not hold every factor."""
     REACHED.clear()
-    for _ in range(4):  # what a run draws is chance: what one has not reached another will
-        run_state_machine_as_test(Life, settings=EXPLORE)
+    for examples in (60, 120, 240):  # what one run has not reached, by chance, a longer one will
+        run_state_machine_as_test(Life, settings=settings(EXPLORE, max_examples=examples))
         if USUAL <= REACHED:
             break
     assert set() == USUAL - REACHED
