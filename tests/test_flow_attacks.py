@@ -67,6 +67,7 @@ SIGNED = string.ascii_letters + string.digits + "-_."
 
 Desk = Callable[[Any, str], Any]
 DESK: dict[str, Desk] = {
+    "owner": lambda desk, proof: desk.owner(proof),
     "provisioning": lambda desk, proof: desk.provisioning(proof),
     "begin_replacement": lambda desk, proof: desk.begin_replacement(proof),
     "confirm_replacement": lambda desk, proof: desk.confirm_replacement(proof, "12345678"),

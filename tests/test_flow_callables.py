@@ -249,6 +249,7 @@ def test_allowed(colour: str, answer: Any) -> None:
 
 
 METHODS = [
+    ("owner",),
     ("provisioning",),
     ("begin_replacement",),
     ("confirm_replacement", "123456"),

@@ -200,6 +200,7 @@ OPERATIONS: dict[str, Callable[[World], Any]] = {
     "skipped": lambda world: enrolling(world, SkipAnswer()),
     "step-up": lambda world: world.alice.step_up(world.proof),
     "password as proof": lambda world: world.alice.step_up(PASSWORD),
+    "owner": lambda world: desk(world).owner(world.proof),
     "provisioning": lambda world: desk(world).provisioning(world.proof),
     "replacing": lambda world: desk(world).begin_replacement(world.proof),
     "replaced": lambda world: desk(world).confirm_replacement(world.proof, world.newer.code()),

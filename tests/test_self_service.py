@@ -52,6 +52,7 @@ NOT_ADMITTED, NOT_ENROLLED = Denied(Reason.NOT_ADMITTED), Denied(Reason.NOT_ENRO
 NOT_OFFERED = Denied(Reason.NOT_OFFERED)
 
 METHODS: dict[str, Callable[[Any, str], Any]] = {
+    "owner": lambda desk, proof: desk.owner(proof),
     "provisioning": lambda desk, proof: desk.provisioning(proof),
     "begin_replacement": lambda desk, proof: desk.begin_replacement(proof),
     "confirm_replacement": lambda desk, proof: desk.confirm_replacement(proof, "123456"),
@@ -128,6 +129,36 @@ def test_no_secret_without_the_phone(colour: str, second: str) -> None:
     assert [type(event) for event in shop.told()].count(events.ProvisioningShown) == 1
 
 
+# Acts of the app's own
+
+
+@pytest.mark.proves("SELF-conditions", "ASVS-7.5.1")
+@both
+@pytest.mark.parametrize("second", ["totp", "recovery"])
+def test_owner(colour: str, second: str) -> None:
+    """For an act of its own the app learns whose proof it is; that changes nothing, and tells nobody."""
+    shop, alice = ready(colour)
+    proof = by(alice, second)
+    stored = shop.store.load(WHO)
+    shop.told()
+    assert [shop.desk().owner(proof) for _ in range(2)] == [WHO, WHO]
+    assert (shop.store.load(WHO), shop.told()) == (stored, [])
+    shop.clock.advance(301)
+    assert shop.desk().owner(proof) == OLD
+    proof = lets_in(alice.answer(alice.step_up(proof), alice.code())).proof
+    assert shop.desk().owner(proof) == WHO
+
+
+@pytest.mark.proves("SELF-conditions")
+@both
+def test_no_owner_without_a_second_factor(colour: str) -> None:
+    """Who has skipped the phone is nobody's owner, though the login was complete and is new."""
+    shop = Shop(colour, then=optional)
+    alice = Person(shop)
+    proof = lets_in(alice.answer(alice.come_in(), SkipAnswer())).proof
+    assert shop.desk().owner(proof) == INVALID
+
+
 # Conditions
 
 
@@ -138,13 +169,14 @@ def test_who_may_what(colour: str, second: str) -> None:
     """The phone is enough for all, a recovery code for a new phone or for none, a mailed code for nothing."""
     enough = {
         "totp": {
+            "owner",
             "provisioning",
             "begin_replacement",
             "cancel_replacement",
             "new_recovery_codes",
             "switch_off",
         },
-        "recovery": {"begin_replacement", "cancel_replacement", "switch_off"},
+        "recovery": {"owner", "begin_replacement", "cancel_replacement", "switch_off"},
         "email": set(),
     }
     enough["step-up"] = enough["totp"]
@@ -472,7 +504,7 @@ def test_nobody_enrolled(colour: str) -> None:
     step = alice.answer(alice.come_in(), SkipAnswer())
     proof = lets_in(alice.answer(step, CustomAnswer("held"))).proof
     desk = shop.desk()
-    for name in ("begin_replacement", "confirm_replacement", "cancel_replacement", "switch_off"):
+    for name in ("owner", "begin_replacement", "confirm_replacement", "cancel_replacement", "switch_off"):
         assert METHODS[name](desk, proof) == NOT_ENROLLED
     assert desk.new_recovery_codes(proof) == NOT_ENROLLED
     assert desk.provisioning(proof) == INVALID
@@ -544,7 +576,7 @@ def test_changed_meanwhile(method: Any) -> None:
         method = lambda desk, proof: desk.confirm_replacement(proof, code)  # noqa: E731 - as in the table
     store = Interrupted(shop.store, call=1, intruder=lambda: shop.auth.issue_recovery_codes(WHO))
     answer = method(shop.again(store=store).desk(), proof)
-    if method in (METHODS["provisioning"], METHODS["enroll"], METHODS["confirm"]):
+    if method in [METHODS[name] for name in ("owner", "provisioning", "enroll", "confirm")]:
         assert store.calls <= 1  # one look, nothing to come between
         return
     assert answer == INVALID
@@ -607,5 +639,11 @@ def test_disabled(colour: str) -> None:
     proof = alice.log_in().proof
     shop.rewrite(failures=100)
     desk = shop.desk()
-    for act in (desk.provisioning, desk.begin_replacement, desk.new_recovery_codes, desk.switch_off):
+    for act in (
+        desk.owner,
+        desk.provisioning,
+        desk.begin_replacement,
+        desk.new_recovery_codes,
+        desk.switch_off,
+    ):
         assert act(proof) == Denied(Reason.DISABLED)

@@ -318,6 +318,7 @@ def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
     """Let somebody change their phone."""
     assert_type(auth.import_enrollment("acct-1", "alice", totp, last_step=5, drift=-1), bool)
     desk = SelfService(auth, flow, allowed=lambda account_id: account_id != "acct-2", max_age=60)
+    assert_type(desk.owner(proof), str | Denied)
     assert_type(desk.begin_replacement(proof), Enrollment | Denied)
     assert_type(desk.new_recovery_codes(proof), NewRecoveryCodes | Denied)
     assert_type(desk.switch_off(proof), Denied | None)
@@ -334,6 +335,7 @@ async def awaited(auth: AsyncAuthenticator, flow: AsyncAuthFlow, proof: str) -> 
     assert_type(await flow.begin_step_up(proof), Challenge | Denied)
     assert_type(await auth.import_enrollment("acct-1", "alice", totp, last_step=None), bool)
     desk = AsyncSelfService(auth, flow, allowed=admits)
+    assert_type(await desk.owner(proof), str | Denied)
     assert_type(await desk.provisioning(proof), Enrollment | Denied)
     assert_type(await desk.enroll(proof), Enrollment | Denied)
     assert_type(await desk.confirm(proof, "123456"), Accepted | Rejected | Denied)

@@ -109,6 +109,10 @@ class Desk:
     allowed: AnswersFlag
     max_age: float
 
+    async def owner(self, proof: str, app: App) -> str | Denied:
+        by = await self._admitted(proof, app, by_two)
+        return by if isinstance(by, Denied) else by.account_id
+
     async def provisioning(self, proof: str, app: App) -> Enrollment | Denied:
         by = await self._admitted(proof, app, by_phone)
         return by if isinstance(by, Denied) else await self.accounts.provision(by.account_id, by.record)

@@ -40,6 +40,13 @@ class SelfService:
         self._colour = Inline()
         self._desk = _desk(auth, flow, allowed, max_age)
 
+    def owner(self, proof: str, *, context: object = None) -> str | Denied:
+        """Return the account id of a proof, for a sensitive act of your own: do it to that account.
+
+        A login by a recovery code is enough, a mailed code is not.
+        """
+        return drive(self._desk.owner(proof, App(self._colour, context)))
+
     def provisioning(self, proof: str, *, context: object = None) -> Enrollment | Denied:
         """Return the secret in use as it was first shown, byte for byte.
 
@@ -107,6 +114,10 @@ class AsyncSelfService:
         _check(auth, AsyncAuthenticator, flow, AsyncAuthFlow, allowed)
         self._colour = Suspending()
         self._desk = _desk(auth, flow, allowed, max_age)
+
+    def owner(self, proof: str, *, context: object = None) -> Pending[str | Denied]:
+        """See :meth:`SelfService.owner`."""
+        return Pending(self._desk.owner(proof, App(self._colour, context)))
 
     def provisioning(self, proof: str, *, context: object = None) -> Pending[Enrollment | Denied]:
         """See :meth:`SelfService.provisioning`."""
