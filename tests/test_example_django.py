@@ -8,22 +8,22 @@ EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
 REPORT = """
 import django_app
-from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
+from django.utils.module_loading import import_string
 from django.views.debug import get_exception_reporter_filter
 
-def reported(request):
+def away(request):
     held = get_exception_reporter_filter(request).get_post_parameters(request)
     return django_app.HttpResponse(" ".join(held.values()))
 
 request = RequestFactory().post("/login", {"password": "correct horse", "code": "271828"})
-request.user, request.session = AnonymousUser(), {}
-print(django_app.guard(reported)(request).content.decode())
+first = import_string(django_app.settings.MIDDLEWARE[0])
+print(first(away)(request).content.decode())
 """
 
 
 def test_reports(tmp_path: Path) -> None:
-    """What Django mails of an error to those who mend it holds neither passwords nor codes."""
+    """What Django mails of an error holds neither passwords nor codes, wherever it happens."""
     environment = {"SHOP_DATA": str(tmp_path / "data"), "PYTHONPATH": str(EXAMPLES)}
     done = subprocess.run(
         [sys.executable, "-c", REPORT],

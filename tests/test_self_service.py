@@ -217,6 +217,19 @@ def test_age(colour: str, method: Any) -> None:
 
 @pytest.mark.proves("SELF-conditions")
 @both
+@pytest.mark.parametrize("second", ["recovery", "email"])
+def test_too_weak_and_too_old(colour: str, second: str) -> None:
+    """A proof that is too weak stays so when it is old: nobody is asked for a code that mends nothing."""
+    shop, alice = ready(colour)
+    proof = by(alice, second)
+    shop.clock.advance(301)
+    for method in ("provisioning", "new_recovery_codes"):
+        assert METHODS[method](shop.desk(), proof) == INVALID
+    assert shop.desk().begin_replacement(proof) == (OLD if second == "recovery" else INVALID)
+
+
+@pytest.mark.proves("SELF-conditions")
+@both
 @every
 def test_allowed(colour: str, method: Any) -> None:
     """My account is for whom the app admits, asked each time, with what it hands in."""

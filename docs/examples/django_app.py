@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import time
+from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.html import format_html
+from django.utils.timezone import now
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 from django.views.static import serve
 
 import totpkit
@@ -45,6 +47,7 @@ settings.configure(
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATA / "shop.db"}},
     INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
     MIDDLEWARE=[
+        f"{__name__}.unreported",
         "django.middleware.security.SecurityMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
@@ -55,6 +58,7 @@ settings.configure(
     SESSION_COOKIE_NAME="__Host-shop",
     SESSION_COOKIE_SECURE=True,
     SESSION_COOKIE_AGE=12 * 3600,
+    EMAIL_TIMEOUT=10,
     CSRF_USE_SESSIONS=True,
     CSRF_FAILURE_VIEW=lambda request, **_: stale(request),
     EMAIL_BACKEND=os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend"),  # prints
@@ -99,6 +103,9 @@ HEADERS = {
 }
 
 
+unreported = sensitive_post_parameters()  # Django's reports of errors show neither passwords nor codes
+
+
 def signed_in(request) -> bool:
     """Tell whether somebody has passed the whole login: who came in by another way of Django's has not."""
     return request.user.is_authenticated and "proof" in request.session
@@ -106,11 +113,10 @@ def signed_in(request) -> bool:
 
 def guard(get_response):
     """Let nobody further in who has not passed the whole login."""
-    respond = sensitive_post_parameters()(get_response)  # reports of errors show neither passwords nor codes
 
     def guarded(request) -> HttpResponse:
         may = signed_in(request) or OPEN.fullmatch(request.path)
-        response = respond(request) if may else redirect("/login")
+        response = get_response(request) if may else redirect("/login")
         for name, value in HEADERS.items():
             response[name] = value
         return response
@@ -133,10 +139,10 @@ def tell(request, where: str, result=None, notice: str = ""):
 
 
 def sign_up(request):
-    if request.method == "GET":
+    if request.method != "POST":
         return page(request, "signup.html")
     email, password = request.POST.get("username", "").lower(), request.POST.get("password", "")
-    if not re.fullmatch(r"[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
+    if not re.fullmatch(r"(?a)[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
         wrong = "Email or password won't do."
     elif not User.objects.get_or_create(username=email, defaults={"password": make_password(password)})[1]:
         wrong = "This email is taken."
@@ -180,10 +186,12 @@ def answer(request):
             session.flush()  # nothing of the stranger's session lives on
             login(request, User.objects.get(pk=result.account_id))
             session["proof"] = result.proof
+            session.set_expiry(now() + timedelta(hours=12))  # however often it is used
             return new_codes(request) if result.enrolled else redirect(where)
         case totpkit.Denied():
             return begin_again(request, result)
         case totpkit.Challenge():
+            session.cycle_key()  # who planted the session must not share it from here on
             session["ticket"] = result.ticket
             return tell(request, request.get_full_path(), result)
 
@@ -191,7 +199,7 @@ def answer(request):
 def stale(request):
     if request.session.is_empty():  # from another site it comes without the cookie, and must not replace it
         return redirect("/login")
-    return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
+    return tell(request, "/login", totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
 
 def begin_again(request, denied: totpkit.Denied):
@@ -268,11 +276,11 @@ def step_up(request, denied: totpkit.Denied):
 
 
 urlpatterns = [
-    path("", require_GET(account)),
+    path("", require_safe(account)),
     path("signup", sign_up),
     path("login", log_in),
     path("logout", require_POST(sign_out)),
-    path("qr", require_GET(same_qr)),
+    path("qr", require_safe(same_qr)),
     path("phone", new_phone),
     path("codes", require_POST(new_codes)),
     path("off", require_POST(switch_off)),

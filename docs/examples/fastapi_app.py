@@ -66,7 +66,7 @@ async def email_of(account_id: str) -> str:
 
 def enlist(email: str, password: str) -> str | None:
     """Take somebody in; return what is wrong, if anything is."""
-    if not re.fullmatch(r"[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
+    if not re.fullmatch(r"(?a)[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
         return "Email or password won't do."
     person = (secrets.token_hex(16), email, hasher.hash(password))
     taken = query("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", *person) is None

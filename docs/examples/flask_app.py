@@ -107,11 +107,11 @@ def tell(page: str, result=None, notice: str = ""):
 
 @app.route("/signup", methods=["GET", "POST"])
 def sign_up():
-    if request.method == "GET":
+    if request.method != "POST":
         return render_template("signup.html")
     email, password = request.form.get("username", "").lower(), request.form.get("password", "")
     person = (secrets.token_hex(16), email, generate_password_hash(password))
-    if not re.fullmatch(r"[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
+    if not re.fullmatch(r"(?a)[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
         wrong = "Email or password won't do."
     elif query("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", *person) is None:
         wrong = "This email is taken."
@@ -164,7 +164,7 @@ def begin_again(denied: totpkit.Denied):
 def stale(_):
     if not session:  # from another site it comes without the cookie, and must not replace it
         return redirect("/login", 303)
-    return begin_again(totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
+    return tell("/login", totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
 
 @app.post("/logout")

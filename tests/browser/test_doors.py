@@ -1,9 +1,13 @@
 """Nobody comes in by another way than the whole login, and nobody else's page sends forms for them."""
 
+import re
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page
@@ -111,6 +115,38 @@ def test_forged_forms(regular: Customer, shop: Shop, headers: Mapping[str, str])
     assert regular.uri in visitor.get("/qr").reading.links
 
 
+@pytest.mark.proves("T44")
+def test_planted_session(newcomer: Customer, regular: Customer, shop: Shop) -> None:
+    """Who has planted the cookie of the login page in a browser shares nothing of the login there."""
+    for person in (newcomer, regular):
+        planted, visitor = Visitor(shop), Visitor(shop)
+        planted.get("/login")
+        visitor.cookies = dict(planted.cookies)
+        visitor.get("/login")
+        visitor.post("/login", type="password", username=person.email, password=person.password)
+        assert "code" in visitor.page.text
+        assert "<h1>Sign in</h1>" in planted.get("/login").text
+        assert planted.cookies != visitor.cookies
+
+
+@pytest.mark.parametrize("headers", FORGED)
+def test_forged_answer(regular: Customer, headers: Mapping[str, str]) -> None:
+    """What another site sends ends no login that is under way."""
+    visitor = regular.pass_password()
+    visitor.send("POST", "/login", {"type": "code", "code": regular.wrong_code()}, **headers)
+    assert "Enter your code" in visitor.get("/login").text
+
+
+def test_no_account_by_looking(shop: Shop) -> None:
+    """Only a POST makes an account."""
+    new = Customer(shop)
+    person = urlencode({"username": new.email, "password": new.password})
+    with closing(HTTPConnection(HOST, shop.port, timeout=10)) as connection:
+        connection.request("HEAD", "/signup", person, {"Content-Type": "application/x-www-form-urlencoded"})
+        assert connection.getresponse().status in {200, 405}
+    new.sign_up()
+
+
 @pytest.mark.parametrize("headers", FORGED)
 def test_forged_login(regular: Customer, shop: Shop, headers: Mapping[str, str]) -> None:
     """No other site begins a login or an account in somebody's browser."""
@@ -172,16 +208,19 @@ def somebody_else(page: str) -> Iterator[str]:
 
 
 @pytest.mark.proves("T39")
-def test_too_little(customer: Customer) -> None:
+def test_too_little(customer: Customer, shop: Shop) -> None:
     """Who is in by a recovery code is told what it is not enough for, and loses no other one to learn it."""
     visitor = customer.pass_password()
     visitor.post("/login", type="recovery", code=customer.codes[0])
     assert "9 left" in visitor.page.text
-    for look in (lambda: visitor.get("/qr"), lambda: visitor.post("/codes")):
+    looks = [lambda: visitor.get("/qr"), lambda: visitor.post("/codes")]
+    for look in (*looks, lambda: shop.advance(360) or looks[0](), looks[1]):
         assert "Only a sign-in with a code of your phone" in look().text
         assert "9 left" in visitor.page.text
         assert "otpauth" not in visitor.page.text
-    assert "otpauth" in visitor.get("/phone").text
+    assert "Enter your code" in visitor.get("/phone").text
+    visitor.post("/login", type="recovery", code=customer.codes[1])
+    assert "otpauth" in visitor.page.text
 
 
 def test_cookie_of_another_request(regular: Customer, shop: Shop) -> None:
@@ -202,3 +241,21 @@ def test_session_ends(customer: Customer, shop: Shop) -> None:
         assert "Your account" in visitor.get("/").text
     shop.advance(3700)
     assert "Sign in" in visitor.get("/").text
+
+
+@pytest.mark.parametrize("shop", ["django"], indirect=True)
+def test_session_ends_on_the_server(regular: Customer) -> None:
+    """A session on the server ends twelve hours after the code, however often it is used."""
+    visitor = regular.sign_in()
+    first = seconds_left(visitor)
+    time.sleep(1.1)
+    assert seconds_left(visitor) < first <= 12 * 3600
+
+
+def seconds_left(visitor: Visitor) -> int:
+    """Return for how long the cookie is kept, when a session is used."""
+    answer = visitor.send(
+        "POST", "/login", {**visitor.page.reading.hidden, "type": "nothing"}, Origin=visitor.url
+    )
+    (found,) = re.findall(r"Max-Age=(\d+)", answer.headers["Set-Cookie"])
+    return int(found)

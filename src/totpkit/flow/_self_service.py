@@ -24,7 +24,7 @@ class SelfService:
 
     Every method answers :class:`Denied` instead: PROOF_INVALID for a proof that is not of
     this flow, of the credential as it is now, or not by factors that are enough;
-    PROOF_EXPIRED for one too old; NOT_ADMITTED; NOT_ENROLLED for an account without a phone.
+    PROOF_EXPIRED for one that is, but too old; NOT_ADMITTED; NOT_ENROLLED for an account without a phone.
     """
 
     def __init__(
