@@ -137,6 +137,15 @@ def test_forged_answer(regular: Customer, headers: Mapping[str, str]) -> None:
     assert "Enter your code" in visitor.get("/login").text
 
 
+def test_no_such_address(shop: Shop) -> None:
+    """An address that no mail can be sent to, or that looks like another, makes no account."""
+    for email in ("a@\u00e9..b", "\u0430lice@example.com", "a b@example.com", "alice"):
+        visitor = Visitor(shop)
+        visitor.get("/signup")
+        visitor.post("/signup", username=email, password="correct horse")  # noqa: S106 - of no one
+        assert "Email or password won&#x27;t do." in visitor.page.text.replace("&#39;", "&#x27;"), email
+
+
 def test_no_account_by_looking(shop: Shop) -> None:
     """Only a POST makes an account."""
     new = Customer(shop)

@@ -172,7 +172,7 @@ class Desk:
         record = await self.accounts.read(read.account_id)
         if record.generation != read.generation or not needs(self.login.plan, read):
             return Denied(Reason.PROOF_INVALID)
-        if now - read.at > self.max_age:  # asked last: a code mends this, and nothing else may be wrong
+        if now - read.at > self.max_age:  # only now: it asks for a code, and no code mends what is above
             return Denied(Reason.PROOF_EXPIRED)
         if not await app.flag("allowed", self.allowed, read.account_id):
             return Denied(Reason.NOT_ADMITTED)
