@@ -36,7 +36,14 @@ FLOORS = {
         *["flow", "flow._hidden", "flow._prompts", "flow._answers", "flow._results", "flow._transitions"],
         *["flow._signing", "flow._ticket", "flow._proof", "flow._callback", "flow._factors", "flow._plan"],
         *["flow._visit", "flow._prompting", "flow._asking", "flow._finish", "flow._checks", "flow._later"],
-        *["flow._login", "flow._flows", "flow._desk", "flow._self_service"],
+        *[
+            "flow._login",
+            "flow._flows",
+            "flow._desk",
+            "flow._self_service",
+            "flow._session",
+            "flow._session_login",
+        ],
     ],
     "5 adapters": [
         *["stores", "stores.memory", "stores.sqlite", "stores.redis", "stores.sqlalchemy", "stores.threaded"],

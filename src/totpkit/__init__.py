@@ -8,7 +8,8 @@ Where to begin:
 - :class:`Authenticator`, or :class:`AsyncAuthenticator`, keeps one credential an account in a store: it
   enrolls, verifies each code once, slows guessing down, and issues recovery codes, by a :class:`Policy`.
 - :class:`AuthFlow`, or :class:`AsyncAuthFlow`, is a login in which TOTP is never the first factor;
-  :class:`SelfService` is what its users may do in "my account".
+  :class:`SessionLogin` keeps it in a web app's session, and :class:`SelfService` is what its users may do
+  in "my account".
 - ``totpkit.stores`` has the stores, ``totpkit.vault`` seals what is in them, ``totpkit.mail`` sends codes,
   ``totpkit.events`` tells what happened, ``totpkit.migration`` reads exports, and ``totpkit.testing`` helps
   to test.
@@ -44,6 +45,7 @@ __all__ = [
     "AsyncAuthenticator",
     "AsyncMailer",
     "AsyncSelfService",
+    "AsyncSessionLogin",
     "AsyncStore",
     "AuthFlow",
     "Authenticated",
@@ -92,6 +94,7 @@ __all__ = [
     "Secret",
     "SelfService",
     "SendEmail",
+    "SessionLogin",
     "SkipAnswer",
     "Status",
     "Steam",
@@ -118,6 +121,7 @@ _HOMES = {
     "AsyncAuthenticator": "_authenticator",
     "AsyncMailer": "_ports",
     "AsyncSelfService": "flow._self_service",
+    "AsyncSessionLogin": "flow._session_login",
     "AsyncStore": "_ports",
     "AuthFlow": "flow._flows",
     "Authenticated": "flow._results",
@@ -158,6 +162,7 @@ _HOMES = {
     "Secret": "_secret",
     "SelfService": "flow._self_service",
     "SendEmail": "flow._answers",
+    "SessionLogin": "flow._session_login",
     "SkipAnswer": "flow._answers",
     "Status": "_enrollment",
     "Steam": "_steam",

@@ -70,3 +70,4 @@ from totpkit.flow._prompts import (
 )
 from totpkit.flow._results import Authenticated as Authenticated, Challenge as Challenge, Denied as Denied
 from totpkit.flow._self_service import AsyncSelfService as AsyncSelfService, SelfService as SelfService
+from totpkit.flow._session_login import AsyncSessionLogin as AsyncSessionLogin, SessionLogin as SessionLogin

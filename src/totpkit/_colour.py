@@ -27,7 +27,7 @@ class Colour(Protocol):
     async def offload(self, work: Callable[[], T]) -> T:
         """Run slow work where it blocks nobody else."""
 
-    async def call(self, callback: Callable[[], object]) -> object:
+    async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
         """Call the app, and await what it answers where that is possible."""
 
 
@@ -38,10 +38,10 @@ class Inline:
         """Run it here and now."""
         return carry(work)
 
-    async def call(self, callback: Callable[[], object]) -> object:
+    async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
         """Call the app; :class:`FlowError` if it answers with a coroutine."""
         answer = carry(callback)
-        if inspect.iscoroutine(answer):
+        if isinstance(answer, Coroutine):
             answer.close()
         if isinstance(answer, Awaitable):
             raise FlowError(_WRONG_COLOUR)
@@ -61,7 +61,7 @@ class Suspending:
             error = carried.error
         raise RuntimeError("what was called in a worker thread raised StopIteration") from error
 
-    async def call(self, callback: Callable[[], object]) -> object:
+    async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
         """Call the app, and await the answer if it can be awaited."""
         answer = callback()
         return await answer if isinstance(answer, Awaitable) else answer

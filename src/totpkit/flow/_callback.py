@@ -4,12 +4,14 @@ import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from totpkit._account_id import checked_account_id
 from totpkit._colour import Colour
 from totpkit._otpauth import checked_account
 from totpkit.errors import FlowError, InvalidParameterError
+
+T = TypeVar("T")
 
 Callback: TypeAlias = Callable[..., object]
 AnswersAccount: TypeAlias = Callable[..., str | Awaitable[str | None] | None]
@@ -57,7 +59,7 @@ class App:
             return answer
         raise FlowError(f"{name} must return True or False, not {type(answer).__name__}")
 
-    async def ask(self, function: Callback, *subject: object) -> object:
+    async def ask(self, function: Callable[..., T | Awaitable[T]], *subject: object) -> T:
         """Call the app, and await what it answers where that is possible."""
         if _takes_context(function):
             return await self.colour.call(partial(function, *subject, context=self.context))
