@@ -9,13 +9,12 @@ import os
 import re
 import sys
 import time
-from datetime import timedelta
 from math import ceil
 from pathlib import Path
 
 import django
 from django.conf import settings
-from django.contrib.auth import authenticate, get_user_model, login
+from django.contrib import auth as django_auth
 from django.contrib.auth.hashers import make_password
 from django.core.mail import EmailMultiAlternatives
 from django.core.management import call_command
@@ -25,7 +24,6 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.html import format_html
-from django.utils.timezone import now
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 from django.views.static import serve
@@ -66,13 +64,13 @@ settings.configure(
 django.setup()
 logging.getLogger().addHandler(logging.StreamHandler())  # Django's own shows no other loggers
 
-User = get_user_model()
+User = django_auth.get_user_model()
 
 # The login: Django's own users and passwords, and then a code of the phone, by email, or for recovery.
 
 
 def check_password(username: str, password: str, *, context: object) -> str | None:
-    user = authenticate(context, username=username.lower(), password=password)
+    user = django_auth.authenticate(context, username=username.lower(), password=password)
     return None if user is None else str(user.pk)
 
 
@@ -92,7 +90,7 @@ by_mail = totpkit.EmailedCode(auth, mailer=send, address_of=email_of)
 second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth) | by_mail
 keys = [key_file(DATA / "flow.key")]
 flow = totpkit.AuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
-own = totpkit.SelfService(auth, flow)
+login, own = totpkit.SessionLogin(flow), totpkit.SelfService(auth, flow)
 
 WEAK = "Only a sign-in with a code of your phone is enough for that. Is it lost? Move to a new one."
 OPEN = re.compile("/(login|logout|signup|static/.*)")
@@ -108,7 +106,7 @@ unreported = sensitive_post_parameters()  # Django's reports of errors show neit
 
 def signed_in(request) -> bool:
     """Tell whether somebody has passed the whole login: who came in by another way of Django's has not."""
-    return request.user.is_authenticated and "proof" in request.session
+    return request.user.is_authenticated and login.account_id(request.session) == str(request.user.pk)
 
 
 def guard(get_response):
@@ -152,18 +150,14 @@ def sign_up(request):
 
 
 def log_in(request):
-    return answer(request) if request.method == "POST" else ask(request)
-
-
-def ask(request):
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    ticket = request.session.get("ticket")
-    if ticket is None and signed_in(request):
+    if request.method == "POST":
+        return answer(request)
+    challenge = login.ask(request.session)
+    if challenge is None:  # somebody is signed in
         return redirect("/")
-    challenge = flow.resume(ticket) if ticket else flow.begin()
     if isinstance(challenge, totpkit.Denied):
-        return begin_again(request, challenge)
-    request.session["ticket"] = challenge.ticket
+        return tell(request, "/login", challenge)
     prompts, by = [prompt.to_dict() for prompt in challenge.prompts], request.GET.get("by")
     prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
     waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
@@ -173,26 +167,18 @@ def ask(request):
 def answer(request):
     session = request.session
     try:
-        given = totpkit.parse_answer(request.POST)
-        result = flow.submit(session.get("ticket", ""), given, context=request)
-    except totpkit.InvalidPayloadError:  # no form of ours
-        return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_INVALID))
+        result = login.answer(session, request.POST, context=request)
     except OSError as error:  # of Django's mail; those of SMTP are among them
         logging.getLogger("shop").warning("A mail did not leave: %s", type(error).__name__)
         return tell(request, request.get_full_path(), notice="The mail did not leave. Try again later.")
+    session.cycle_key()  # who planted the session must not share it from here on
     match result:
         case totpkit.Authenticated():
-            where = session.get("next", "/")
-            session.flush()  # nothing of the stranger's session lives on
-            login(request, User.objects.get(pk=result.account_id))
-            session["proof"] = result.proof
-            session.set_expiry(now() + timedelta(hours=12))  # however often it is used
-            return new_codes(request) if result.enrolled else redirect(where)
+            django_auth.login(request, User.objects.get(pk=result.account_id))
+            return new_codes(request) if result.enrolled else redirect(session.pop("next", "/"))
         case totpkit.Denied():
-            return begin_again(request, result)
+            return tell(request, "/login", result)
         case totpkit.Challenge():
-            session.cycle_key()  # who planted the session must not share it from here on
-            session["ticket"] = result.ticket
             return tell(request, request.get_full_path(), result)
 
 
@@ -200,11 +186,6 @@ def stale(request):
     if request.session.is_empty():  # from another site it comes without the cookie, and must not replace it
         return redirect("/login")
     return tell(request, "/login", totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
-
-
-def begin_again(request, denied: totpkit.Denied):
-    request.session.pop("ticket", None)
-    return tell(request, "/login", denied)
 
 
 def sign_out(request):
@@ -219,60 +200,51 @@ def account(request):
     status = auth.status(str(request.user.pk))
     if status.confirmed_at is None:  # switched off meanwhile, in another browser
         request.session.flush()
-        return begin_again(request, totpkit.Denied(totpkit.Reason.PROOF_INVALID))
+        return tell(request, "/login", totpkit.Denied(totpkit.Reason.PROOF_INVALID))
     since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
     return page(request, "account.html", email=request.user.get_username(), since=since, left=left)
 
 
 def same_qr(request):
-    return done(request, own.provisioning(request.session["proof"]), "qr.html")
+    return done(request, own.provisioning, "qr.html")
 
 
 def new_phone(request):
     if request.method == "POST":
-        return done(request, own.confirm_replacement(request.session["proof"], request.POST.get("code", "")))
-    return done(request, own.begin_replacement(request.session["proof"]), "phone.html")
+        return done(request, lambda proof: own.confirm_replacement(proof, request.POST.get("code", "")))
+    return done(request, own.begin_replacement, "phone.html")
 
 
 def new_codes(request):
-    return done(request, own.new_recovery_codes(request.session["proof"]))
+    return done(request, own.new_recovery_codes)
 
 
 def switch_off(request):
-    return done(request, own.switch_off(request.session["proof"]))
+    return done(request, own.switch_off)
 
 
-def done(request, result, template: str = ""):
-    """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
-    match result:
-        case totpkit.Denied():
-            return step_up(request, result)
-        case totpkit.Rejected():
-            return tell(request, "/phone", result)
-        case totpkit.Enrollment():
-            return page(request, template, shown=result.to_dict())
-        case totpkit.Confirmed():
-            request.session["proof"] = result.proof
-            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
-        case totpkit.NewRecoveryCodes():
-            request.session["proof"] = result.proof
-            return page(request, "codes.html", codes=result)
-        case None:
-            request.session.flush()
-            return tell(request, "/login", notice="Your phone is switched off.")
-
-
-def step_up(request, denied: totpkit.Denied):
-    """Ask for a code again and come back; who may not step up begins again."""
+def done(request, act, template: str = ""):
+    """Do it, and show what came of it; after five minutes ask for a code again first."""
     session = request.session
-    challenge = flow.begin_step_up(session["proof"])
-    if isinstance(challenge, totpkit.Denied):
-        session.flush()
-        return begin_again(request, challenge)
-    if denied.reason is not totpkit.Reason.PROOF_EXPIRED:  # in by a lesser factor, as another time would be
-        return tell(request, "/", notice=WEAK)
-    session.update({"ticket": challenge.ticket, "next": request.path if request.method == "GET" else "/"})
-    return tell(request, "/login", notice="First confirm it with a code of your phone.")
+    match login.act(session, act):
+        case totpkit.Challenge():
+            session["next"] = request.path if request.method == "GET" else "/"
+            return tell(request, "/login", notice="First confirm it with a code of your phone.")
+        case totpkit.Denied(reason=totpkit.Reason.PROOF_INVALID) if login.account_id(session):
+            return tell(request, "/", notice=WEAK)  # in by a lesser factor, as another time would be
+        case totpkit.Denied() as denied:
+            return tell(request, "/login", denied)
+        case totpkit.Rejected() as rejected:
+            return tell(request, "/phone", rejected)
+        case totpkit.Enrollment() as shown:
+            return page(request, template, shown=shown.to_dict())
+        case totpkit.NewRecoveryCodes() as codes:
+            return page(request, "codes.html", codes=codes)
+        case totpkit.Confirmed():
+            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
+        case None:
+            session.flush()
+            return tell(request, "/login", notice="Your phone is switched off.")
 
 
 urlpatterns = [

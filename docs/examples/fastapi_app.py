@@ -1,6 +1,6 @@
 """A login by password and phone in FastAPI, as pages and as JSON; records in Redis or SQLite.
 
-python -m pip install 'totpkit[redis,vault]' fastapi uvicorn jinja2 python-multipart argon2-cffi
+python -m pip install 'totpkit[redis,vault]' fastapi uvicorn jinja2 python-multipart 'pwdlib[argon2]'
 python fastapi_app.py
 
 Pages and JSON have the same addresses: a program sends ``Accept: application/json``, and keeps the cookie.
@@ -13,16 +13,18 @@ import secrets
 import sqlite3
 import time
 from contextlib import closing
-from math import ceil, inf
+from math import ceil
 from pathlib import Path
+from typing import Annotated
 
-import argon2
 import redis.asyncio
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
+from pwdlib import PasswordHash
+from pydantic import TypeAdapter, ValidationError
 from starlette.middleware.sessions import SessionMiddleware
 
 import totpkit
@@ -46,31 +48,19 @@ def query(sql: str, *values: str):
 
 
 query("CREATE TABLE IF NOT EXISTS people (id TEXT PRIMARY KEY, email TEXT UNIQUE, hash TEXT)")
-hasher = argon2.PasswordHasher()
+ENLIST = "INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
+hasher = PasswordHash.recommended()
 NOBODY = (None, hasher.hash(secrets.token_hex()))  # a wrong name takes as long as a wrong password
 
 
 async def check_password(username: str, password: str) -> str | None:
     find = "SELECT id, hash FROM people WHERE email = ?"
     account_id, right = await asyncio.to_thread(query, find, username.lower()) or NOBODY
-    try:
-        await asyncio.to_thread(hasher.verify, right, password)
-    except argon2.exceptions.VerificationError:
-        return None
-    return account_id
+    return account_id if await asyncio.to_thread(hasher.verify, password, right) else None
 
 
 async def email_of(account_id: str) -> str:
     return (await asyncio.to_thread(query, "SELECT email FROM people WHERE id = ?", account_id))[0]
-
-
-def enlist(email: str, password: str) -> str | None:
-    """Take somebody in; return what is wrong, if anything is."""
-    if not re.fullmatch(r"(?a)[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
-        return "Email or password won't do."
-    person = (secrets.token_hex(16), email, hasher.hash(password))
-    taken = query("INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id", *person) is None
-    return "This email is taken." if taken else None
 
 
 # The login: a password, and then a code of the phone or a recovery code.
@@ -83,12 +73,13 @@ auth = totpkit.AsyncAuthenticator(store, issuer="Acme", vault=Vault({"1": key_fi
 second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
 keys = [key_file(DATA / "flow.key")]
 flow = totpkit.AsyncAuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
-own = totpkit.AsyncSelfService(auth, flow)
+login, own = totpkit.AsyncSessionLogin(flow), totpkit.AsyncSelfService(auth, flow)
 
 app = FastAPI(title="Acme", docs_url=None, redoc_url=None)
 app.mount("/static", StaticFiles(directory=HERE / "static"))
 templates = Jinja2Templates(HERE / "templates")
 WEAK = "Only a sign-in with a code of your phone is enough for that. Is it lost? Move to a new one."
+BEGIN_AGAIN = {"type": "denied", "problem": "restart"}
 OPEN = re.compile("/login|/logout|/signup|/static/.*")
 HEADERS = {
     "Cache-Control": "no-store",
@@ -110,17 +101,12 @@ def from_elsewhere(request: Request) -> bool:
 @app.middleware("http")
 async def guard(request: Request, call_next):
     """Let nobody further in who has not passed the whole login."""
-    session = request.session
-    if time.time() > session.get("until", inf):
-        session.clear()  # a copy of the cookie must not live for ever
     if request.method not in ("GET", "HEAD") and from_elsewhere(request):
-        response = JSONResponse({"type": "denied", "problem": "restart"}, 403)
-    elif "account" in session or OPEN.fullmatch(request.scope["path"]):
+        response = JSONResponse(BEGIN_AGAIN, 403)
+    elif login.account_id(request.session) or OPEN.fullmatch(request.scope["path"]):
         response = await call_next(request)
-    elif by_program(request):
-        response = JSONResponse({"type": "denied", "problem": "restart"}, 401)
     else:
-        response = RedirectResponse("/login", 303)
+        response = JSONResponse(BEGIN_AGAIN, 401) if by_program(request) else RedirectResponse("/login", 303)
     response.headers.update(HEADERS)
     return response
 
@@ -137,32 +123,26 @@ async def unavailable(request: Request, _: totpkit.StoreError):
     return PlainTextResponse("No codes can be checked just now. Please try again in a moment.", 503)
 
 
-@app.exception_handler(totpkit.InvalidPayloadError)
-async def unreadable(request: Request, _: totpkit.InvalidPayloadError):
-    return begin_again(request, totpkit.Denied(totpkit.Reason.TICKET_INVALID), status=400)  # no form of ours
-
-
 def by_program(request: Request) -> bool:
     """Tell whether JSON is wanted: by a single-page app, or an app on a phone."""
     return "application/json" in request.headers.get("accept", "")
 
 
-async def sent(request: Request):
-    """Return the fields of what was sent: a form, or a JSON object."""
+async def sent(request: Request) -> dict[str, str]:
+    """Return the texts that were sent, in a form or a JSON object; of what cannot be read, none."""
     if not request.headers.get("content-type", "").startswith("application/json"):
-        return await request.form()
+        return {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
     try:
-        body = await request.json()
-    except (ValueError, RecursionError):
-        body = None
-    return body if isinstance(body, dict) else {}
+        return TypeAdapter(dict[str, str]).validate_json(await request.body())
+    except ValidationError:
+        return {}
 
 
 def page(request: Request, template: str, result=None, status: int = 200, **shown: object):
     """Show a page; to a program, the result or what would be shown, with this status."""
     if by_program(request):
         return JSONResponse(shown if result is None else result.to_dict(), status)
-    common = {"signed_in": "account" in request.session, **request.session.pop("told", {})}
+    common = {"signed_in": login.account_id(request.session), **request.session.pop("told", {})}
     return templates.TemplateResponse(request, template, common | shown)
 
 
@@ -177,25 +157,28 @@ def tell(request: Request, where: str, result=None, notice: str = "", status: in
 
 
 @app.api_route("/signup", methods=["GET", "POST"])
-async def sign_up(request: Request):
+def sign_up(request: Request, new: Annotated[dict, Depends(sent)]):
+    """Take somebody in, in a worker thread: it waits for a hash."""
     if request.method == "GET":
         return page(request, "signup.html")
-    new = totpkit.parse_answer({**await sent(request), "type": "password"})  # the fields of a login
-    if wrong := await asyncio.to_thread(enlist, new.username.lower(), new.password):
-        return page(request, "signup.html", status=400, email=new.username, problem="wrong", wrong=wrong)
-    return tell(request, "/login", notice="Welcome. Sign in, and set up your phone.")
+    email, password = new.get("username", "").lower(), new.get("password", "")
+    if not re.fullmatch(r"(?a)[\w.+'-]{1,50}@[\w.-]{1,50}", email) or not 8 <= len(password) <= 200:
+        wrong = "Email or password won't do."
+    elif query(ENLIST, secrets.token_hex(16), email, hasher.hash(password)) is None:
+        wrong = "This email is taken."
+    else:
+        return tell(request, "/login", notice="Welcome. Sign in, and set up your phone.")
+    return page(request, "signup.html", status=400, email=email, problem="wrong", wrong=wrong)
 
 
 @app.get("/login")
 async def ask(request: Request, by: str = ""):
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    ticket = request.session.get("ticket")
-    if ticket is None and "account" in request.session:
+    challenge = await login.ask(request.session)
+    if challenge is None:  # somebody is signed in
         return RedirectResponse("/", 303)
-    challenge = await (flow.resume(ticket) if ticket else flow.begin())
     if isinstance(challenge, totpkit.Denied):
-        return begin_again(request, challenge)
-    request.session["ticket"] = challenge.ticket
+        return tell(request, "/login", challenge, status=403)
     prompts = [prompt.to_dict() for prompt in challenge.prompts]
     prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
     waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
@@ -204,25 +187,16 @@ async def ask(request: Request, by: str = ""):
 
 @app.post("/login")
 async def answer(request: Request):
-    session, given = request.session, totpkit.parse_answer(await sent(request))
-    match await flow.submit(session.get("ticket", ""), given):
+    match await login.answer(request.session, await sent(request)):
         case totpkit.Authenticated() as result:
-            where = session.get("next", "/")
-            session.clear()  # nothing of the stranger's session lives on
-            session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
             if result.enrolled and not by_program(request):
                 return await new_codes(request)
-            return tell(request, where, result)
+            return tell(request, request.session.pop("next", "/"), result)
         case totpkit.Denied() as denied:
-            return begin_again(request, denied)
+            return tell(request, "/login", denied, status=403)
         case totpkit.Challenge() as challenge:
-            session["ticket"] = challenge.ticket
-            return tell(request, f"/login?{request.url.query}", challenge)
-
-
-def begin_again(request: Request, denied: totpkit.Denied, status: int = 403):
-    request.session.pop("ticket", None)
-    return tell(request, "/login", denied, status=status)
+            status = 400 if challenge.problem is totpkit.Reason.NOT_OFFERED else 200
+            return tell(request, f"/login?{request.url.query}", challenge, status=status)
 
 
 @app.post("/logout")
@@ -237,11 +211,11 @@ async def sign_out(request: Request):
 
 @app.get("/")
 async def account(request: Request):
-    account_id = request.session["account"]
+    account_id = login.account_id(request.session)
     status = await auth.status(account_id)
     if status.confirmed_at is None:  # switched off meanwhile, in another browser
         request.session.clear()
-        return begin_again(request, totpkit.Denied(totpkit.Reason.PROOF_INVALID))
+        return tell(request, "/login", totpkit.Denied(totpkit.Reason.PROOF_INVALID), status=403)
     since = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at))
     shown = {"email": await email_of(account_id), "since": since, "left": status.recovery_codes_left}
     return page(request, "account.html", **shown)
@@ -249,61 +223,52 @@ async def account(request: Request):
 
 @app.get("/qr")
 async def same_qr(request: Request):
-    return await done(request, await own.provisioning(request.session["proof"]), "qr.html")
+    return await done(request, own.provisioning, "qr.html")
 
 
 @app.get("/phone")
 async def new_phone(request: Request):
-    return await done(request, await own.begin_replacement(request.session["proof"]), "phone.html")
+    return await done(request, own.begin_replacement, "phone.html")
 
 
 @app.post("/phone")
 async def confirm_phone(request: Request):
-    code = str((await sent(request)).get("code", ""))
-    return await done(request, await own.confirm_replacement(request.session["proof"], code))
+    code = (await sent(request)).get("code", "")
+    return await done(request, lambda proof: own.confirm_replacement(proof, code))
 
 
 @app.post("/codes")
 async def new_codes(request: Request):
-    return await done(request, await own.new_recovery_codes(request.session["proof"]))
+    return await done(request, own.new_recovery_codes)
 
 
 @app.post("/off")
 async def switch_off(request: Request):
-    return await done(request, await own.switch_off(request.session["proof"]))
+    return await done(request, own.switch_off)
 
 
-async def done(request: Request, result, template: str = ""):
-    """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
-    match result:
-        case totpkit.Denied():
-            return await step_up(request, result)
-        case totpkit.Rejected():
-            return tell(request, "/phone", result, status=403)
-        case totpkit.Enrollment():
-            return page(request, template, result, shown=result.to_dict())
-        case totpkit.Confirmed():
-            request.session["proof"] = result.proof
-            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
-        case totpkit.NewRecoveryCodes():
-            request.session["proof"] = result.proof
-            return page(request, "codes.html", result, codes=result)
-        case None:
-            request.session.clear()
-            return tell(request, "/login", notice="Your phone is switched off.")
-
-
-async def step_up(request: Request, denied: totpkit.Denied):
-    """Ask for a code again and come back; who may not step up begins again."""
+async def done(request: Request, act, template: str = ""):
+    """Do it, and show what came of it; after five minutes ask for a code again first."""
     session = request.session
-    challenge = await flow.begin_step_up(session["proof"])
-    if isinstance(challenge, totpkit.Denied):
-        session.clear()
-        return begin_again(request, challenge)
-    if denied.reason is not totpkit.Reason.PROOF_EXPIRED:  # in by a recovery code, as another one would be
-        return tell(request, "/", denied if by_program(request) else None, WEAK, status=403)
-    session.update(ticket=challenge.ticket, next=request.scope["path"] if request.method == "GET" else "/")
-    return tell(request, "/login", challenge, "First confirm it with a code of your phone.", status=401)
+    match await login.act(session, act):
+        case totpkit.Challenge() as challenge:
+            session["next"] = request.scope["path"] if request.method == "GET" else "/"
+            return tell(request, "/login", challenge, "First confirm it with a code of your phone.", 401)
+        case totpkit.Denied(reason=totpkit.Reason.PROOF_INVALID) as denied if login.account_id(session):
+            return tell(request, "/", denied if by_program(request) else None, WEAK, 403)
+        case totpkit.Denied() as denied:
+            return tell(request, "/login", denied, status=403)
+        case totpkit.Rejected() as rejected:
+            return tell(request, "/phone", rejected, status=403)
+        case totpkit.Enrollment() as shown:
+            return page(request, template, shown, shown=shown.to_dict())
+        case totpkit.NewRecoveryCodes() as codes:
+            return page(request, "codes.html", codes, codes=codes)
+        case totpkit.Confirmed():
+            return tell(request, "/", notice="Your new phone works now, and the old one does not.")
+        case None:
+            session.clear()
+            return tell(request, "/login", notice="Your phone is switched off.")
 
 
 if __name__ == "__main__":

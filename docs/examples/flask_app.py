@@ -10,7 +10,7 @@ import secrets
 import sqlite3
 import time
 from contextlib import closing
-from math import ceil, inf
+from math import ceil
 from pathlib import Path
 
 import flask_wtf.csrf
@@ -55,7 +55,7 @@ auth = totpkit.Authenticator(SQLiteStore(DATA / "totp.db"), issuer="Acme", vault
 second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
 keys = [key_file(DATA / "flow.key")]
 flow = totpkit.AuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
-own = totpkit.SelfService(auth, flow)
+login, own = totpkit.SessionLogin(flow), totpkit.SelfService(auth, flow)
 
 app = Flask(__name__)
 app.secret_key = key_file(DATA / "session.key")
@@ -80,9 +80,7 @@ HEADERS = {
 @app.before_request
 def admit():
     """Let nobody further in who has not passed the whole login."""
-    if time.time() > session.get("until", inf):
-        session.clear()  # a copy of the cookie must not live for ever
-    return None if request.endpoint in OPEN or "account" in session else redirect("/login", 303)
+    return None if request.endpoint in OPEN or login.account_id(session) else redirect("/login", 303)
 
 
 @app.after_request
@@ -94,7 +92,7 @@ def harden(response):
 @app.context_processor
 def on_every_page():
     csrf = Markup('<input type="hidden" name="csrf_token" value="{}">').format(flask_wtf.csrf.generate_csrf())
-    return {"csrf": csrf, "signed_in": "account" in session, **session.pop("told", {})}
+    return {"csrf": csrf, "signed_in": login.account_id(session), **session.pop("told", {})}
 
 
 def tell(page: str, result=None, notice: str = ""):
@@ -123,13 +121,11 @@ def sign_up():
 @app.get("/login")
 def ask():
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    ticket = session.get("ticket")
-    if ticket is None and "account" in session:
+    challenge = login.ask(session)
+    if challenge is None:  # somebody is signed in
         return redirect("/", 303)
-    challenge = flow.resume(ticket) if ticket else flow.begin()
     if isinstance(challenge, totpkit.Denied):
-        return begin_again(challenge)
-    session["ticket"] = challenge.ticket
+        return tell("/login", challenge)
     prompts, by = [prompt.to_dict() for prompt in challenge.prompts], request.args.get("by")
     prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
     waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
@@ -138,26 +134,13 @@ def ask():
 
 @app.post("/login")
 def answer():
-    try:
-        given = totpkit.parse_answer(request.form)
-    except totpkit.InvalidPayloadError:  # no form of ours
-        return begin_again(totpkit.Denied(totpkit.Reason.TICKET_INVALID))
-    match flow.submit(session.get("ticket", ""), given):
+    match login.answer(session, request.form):
         case totpkit.Authenticated() as result:
-            page = session.get("next", "/")
-            session.clear()  # nothing of the stranger's session lives on
-            session.update(account=result.account_id, proof=result.proof, until=time.time() + 12 * 3600)
-            return new_codes() if result.enrolled else redirect(page, 303)
+            return new_codes() if result.enrolled else redirect(session.pop("next", "/"), 303)
         case totpkit.Denied() as denied:
-            return begin_again(denied)
+            return tell("/login", denied)
         case totpkit.Challenge() as challenge:
-            session["ticket"] = challenge.ticket
             return tell(request.full_path, challenge)
-
-
-def begin_again(denied: totpkit.Denied):
-    session.pop("ticket", None)
-    return tell("/login", denied)
 
 
 @app.errorhandler(flask_wtf.csrf.CSRFError)
@@ -178,69 +161,61 @@ def sign_out():
 
 @app.get("/")
 def account():
-    status = auth.status(session["account"])
+    account_id = login.account_id(session)
+    status = auth.status(account_id)
     if status.confirmed_at is None:  # switched off meanwhile, in another browser
         session.clear()
-        return begin_again(totpkit.Denied(totpkit.Reason.PROOF_INVALID))
+        return tell("/login", totpkit.Denied(totpkit.Reason.PROOF_INVALID))
     since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
-    return render_template("account.html", email=email_of(session["account"]), since=since, left=left)
+    return render_template("account.html", email=email_of(account_id), since=since, left=left)
 
 
 @app.get("/qr")
 def same_qr():
-    return done(own.provisioning(session["proof"]), "qr.html")
+    return done(own.provisioning, "qr.html")
 
 
 @app.get("/phone")
 def new_phone():
-    return done(own.begin_replacement(session["proof"]), "phone.html")
+    return done(own.begin_replacement, "phone.html")
 
 
 @app.post("/phone")
 def confirm_phone():
-    return done(own.confirm_replacement(session["proof"], request.form.get("code", "")))
+    return done(lambda proof: own.confirm_replacement(proof, request.form.get("code", "")))
 
 
 @app.post("/codes")
 def new_codes():
-    return done(own.new_recovery_codes(session["proof"]))
+    return done(own.new_recovery_codes)
 
 
 @app.post("/off")
 def switch_off():
-    return done(own.switch_off(session["proof"]))
+    return done(own.switch_off)
 
 
-def done(result, template: str = ""):
-    """Show what came of it, and keep the new proof; after five minutes ask for a code again first."""
-    match result:
-        case totpkit.Denied():
-            return step_up(result)
-        case totpkit.Rejected():
-            return tell("/phone", result)
-        case totpkit.Enrollment():
-            return render_template(template, shown=result.to_dict())
+def done(act, template: str = ""):
+    """Do it, and show what came of it; after five minutes ask for a code again first."""
+    match login.act(session, act):
+        case totpkit.Challenge():
+            session["next"] = request.path if request.method == "GET" else "/"
+            return tell("/login", notice="First confirm it with a code of your phone.")
+        case totpkit.Denied(reason=totpkit.Reason.PROOF_INVALID) if login.account_id(session):
+            return tell("/", notice=WEAK)  # in by a recovery code, as another one would be
+        case totpkit.Denied() as denied:
+            return tell("/login", denied)
+        case totpkit.Rejected() as rejected:
+            return tell("/phone", rejected)
+        case totpkit.Enrollment() as shown:
+            return render_template(template, shown=shown.to_dict())
+        case totpkit.NewRecoveryCodes() as codes:
+            return render_template("codes.html", codes=codes)
         case totpkit.Confirmed():
-            session["proof"] = result.proof
             return tell("/", notice="Your new phone works now, and the old one does not.")
-        case totpkit.NewRecoveryCodes():
-            session["proof"] = result.proof
-            return render_template("codes.html", codes=result)
         case None:
             session.clear()
             return tell("/login", notice="Your phone is switched off.")
-
-
-def step_up(denied: totpkit.Denied):
-    """Ask for a code again and come back; who may not step up begins again."""
-    challenge = flow.begin_step_up(session["proof"])
-    if isinstance(challenge, totpkit.Denied):
-        session.clear()
-        return begin_again(challenge)
-    if denied.reason is not totpkit.Reason.PROOF_EXPIRED:  # in by a recovery code, as another one would be
-        return tell("/", notice=WEAK)
-    session.update(ticket=challenge.ticket, next=request.path if request.method == "GET" else "/")
-    return tell("/login", notice="First confirm it with a code of your phone.")
 
 
 if __name__ == "__main__":
