@@ -10,7 +10,7 @@ from totpkit import Token  # E: attr-defined
 from totpkit import Answer, AsyncAuthenticator, AsyncAuthFlow, AsyncSelfService, Authenticator, AuthFlow
 from totpkit import Authenticated, Challenge, CodeAnswer, CustomAnswer, Denied, EmailedCode, Federated
 from totpkit import FederatedAnswer, FirstFactor, Mail, Password, PasswordAnswer, RecoveryCode, SecondFactor
-from totpkit import SelfService, Totp, VisitorAnswer, parse_answer
+from totpkit import AsyncSessionLogin, SelfService, SessionLogin, Totp, VisitorAnswer, parse_answer
 
 secret = Secret.generate()
 totp = TOTP(secret)
@@ -87,6 +87,12 @@ def compose(auth: Authenticator, later: AsyncAuthenticator, keys: list[bytes]) -
     flow = AuthFlow(first, Totp(auth), name="shop", keys=keys)
     SelfService(later, flow)  # E: arg-type
     AsyncSelfService(later, flow)  # E: arg-type
+    AsyncSessionLogin(flow)  # E: arg-type
+    login, sheet = SessionLogin(flow), SelfService(auth, flow).new_recovery_codes
+    login.ask("session")  # E: arg-type
+    login.answer({}, CodeAnswer("123456"))  # E: arg-type
+    login.submit({}, {"type": "code"})  # E: arg-type
+    len(login.act({}, sheet))  # E: arg-type
 
 
 def submit(flow: AuthFlow, answer: VisitorAnswer) -> str:

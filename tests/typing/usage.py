@@ -2,9 +2,9 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import assert_never, assert_type
+from typing import Any, assert_never, assert_type
 
 from totpkit import (
     HOTP,
@@ -16,6 +16,7 @@ from totpkit import (
     AsyncAuthenticator,
     AsyncAuthFlow,
     AsyncSelfService,
+    AsyncSessionLogin,
     Authenticated,
     Authenticator,
     AuthFlow,
@@ -56,6 +57,7 @@ from totpkit import (
     Secret,
     SelfService,
     SendEmail,
+    SessionLogin,
     SkipAnswer,
     Steam,
     Totp,
@@ -324,6 +326,35 @@ def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
     assert_type(desk.switch_off(proof), Denied | None)
     answer = assert_type(desk.confirm_replacement(proof, "123456"), Accepted | Rejected | Denied)
     return answer.proof if isinstance(answer, Confirmed) else proof
+
+
+def in_a_session(flow: AuthFlow, desk: SelfService, session: MutableMapping[str, Any]) -> str | None:
+    """Keep a login in what Flask, Starlette and others call a session, or in any dict."""
+    login = SessionLogin(flow, lifetime=3600)
+    assert_type(login.ask(session), Challenge | Denied | None)
+    assert_type(login.answer(session, {"type": "skip"}), Challenge | Authenticated | Denied)
+    assert_type(
+        login.submit(session, FederatedAnswer("google", "google:1")), Challenge | Authenticated | Denied
+    )
+    assert_type(login.act(session, desk.provisioning), Enrollment | Challenge | Denied)
+    assert_type(login.act(session, desk.switch_off, context=session), Challenge | Denied | None)
+    assert_type(login.act(session, lambda proof: proof), str | Challenge | Denied)
+    texts: dict[str, str] = {}
+    objects: dict[str, object] = {}
+    return login.account_id(texts) or login.account_id(objects)
+
+
+async def in_a_session_awaited(
+    flow: AsyncAuthFlow, desk: AsyncSelfService, session: dict[str, Any]
+) -> str | None:
+    """Keep it in an async app."""
+    login = AsyncSessionLogin(flow)
+    assert_type(await login.ask(session), Challenge | Denied | None)
+    assert_type(await login.answer(session, {"type": "skip"}), Challenge | Authenticated | Denied)
+    assert_type(await login.submit(session, SkipAnswer()), Challenge | Authenticated | Denied)
+    assert_type(await login.act(session, desk.new_recovery_codes), NewRecoveryCodes | Challenge | Denied)
+    assert_type(await login.act(session, desk.cancel_replacement), Challenge | Denied | None)
+    return login.account_id(session)
 
 
 async def awaited(auth: AsyncAuthenticator, flow: AsyncAuthFlow, proof: str) -> str | None:

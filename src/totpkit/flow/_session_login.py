@@ -16,8 +16,7 @@ from totpkit.flow._session import Session, SessionKeeper
 T = TypeVar("T")
 
 _LIFETIME = 12 * 3600.0
-"""NIST SP 800-63B (2017), section 4.2.3: reauthentication at least every 12 hours; revision 4, section
-2.2.3, says 24."""
+"""NIST SP 800-63B (2017), section 4.2.3: at AAL2 reauthentication at least every 12 hours, however active."""
 
 
 class SessionLogin:
@@ -72,12 +71,13 @@ class SessionLogin:
         return drive(self._keeper.submit(session, answer, App(self._colour, context)))
 
     def act(
-        self, session: Session, do: Callable[..., T | Denied], *, context: object = None
+        self, session: Session, do: Callable[[str], T | Denied], *, context: object = None
     ) -> T | Challenge | Denied:
         """Return what ``do(proof)`` does, by the proof in the session, and keep the proof that it returns.
 
         *do* is a method of :class:`SelfService`, or a function of the app's that begins with
-        :meth:`SelfService.owner` and hands on its :class:`Denied`; it may take ``context=``.
+        :meth:`SelfService.owner` and hands on its :class:`Denied`; its ``context``, if it has
+        one, is *context*.
         If the proof is too old for it a :class:`Challenge` is returned: :meth:`ask` shows it,
         and once it is answered the act can be begun again. If the proof was ended elsewhere,
         or no code can renew it, it is :class:`Denied` and nobody is logged in any longer.
@@ -114,7 +114,7 @@ class AsyncSessionLogin:
         return Pending(self._keeper.submit(session, answer, App(self._colour, context)))
 
     def act(
-        self, session: Session, do: Callable[..., Awaitable[T | Denied]], *, context: object = None
+        self, session: Session, do: Callable[[str], Awaitable[T | Denied]], *, context: object = None
     ) -> Pending[T | Challenge | Denied]:
         """See :meth:`SessionLogin.act`."""
         return Pending(self._keeper.act(session, do, App(self._colour, context)))
