@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -51,15 +51,34 @@ class Inbox:
         return self.answer
 
 
+class Office(Controller):
+    """A server that knows its connections."""
+
+    def __init__(self, inbox: Inbox, **options: Any) -> None:
+        self.connections: list[SMTP] = []
+        super().__init__(inbox, **options)
+
+    def factory(self) -> SMTP:
+        """Take a connection."""
+        connection: SMTP = super().factory()
+        self.connections.append(connection)
+        return connection
+
+    def idle(self) -> bool:
+        """Tell whether every client has gone: what is open when it stops stays open."""
+        return all(connection.transport is None for connection in self.connections)
+
+
 @contextmanager
 def server(inbox: Inbox, **options: Any) -> Iterator[int]:
     """Run a server, and give its port."""
-    controller = Controller(inbox, hostname=HOST, port=free_port(), **options)
-    controller.start()
+    office = Office(inbox, hostname=HOST, port=free_port(), **options)
+    office.start()
     try:
-        yield controller.port
+        yield office.port
     finally:
-        controller.stop()
+        wait_until(office.idle)
+        office.stop()
 
 
 def knows_shop(*arguments: object) -> AuthResult:

@@ -257,15 +257,17 @@ def test_no_way_around_the_phone(steps: list[str]) -> None:
 @both
 @pytest.mark.parametrize("lifetime", [HALF_A_DAY, 60.0, 30 * 86_400.0])
 def test_lifetime(colour: str, lifetime: float) -> None:
-    """A login lasts as long from its last code, however often the session is used."""
+    """A login lasts as long from its last code, however often it is used; then nothing is done by it."""
     parts = {} if lifetime == HALF_A_DAY else {"lifetime": lifetime}
     shop, alice = ready(colour)
-    login, session = door(shop, **parts), {}
+    login, session, done = door(shop, **parts), {}, []
     come_in(alice, session, **parts)
     shop.clock.advance(lifetime - 30)
     assert (login.account_id(session), login.ask(session)) == (WHO, None)
     shop.clock.advance(1)
     assert login.account_id(session) is None
+    assert login.act(session, done.append) == Denied(Reason.PROOF_INVALID)
+    assert done == []
     asks(login.ask(session), *FIRST)
 
 
@@ -473,7 +475,7 @@ def test_no_session(colour: str) -> None:
 
 def test_the_other_colour() -> None:
     """Each face takes the flow of its colour, and the sync one nothing to be awaited."""
-    sync, later = Shop(SYNC), Shop(ASYNC)
+    (sync, alice), later = ready(SYNC), Shop(ASYNC)
     with pytest.raises(InvalidParameterError, match="AuthFlow"):
         SessionLogin(later.flow.auth)
     with pytest.raises(InvalidParameterError, match="AsyncAuthFlow"):
@@ -482,6 +484,7 @@ def test_the_other_colour() -> None:
         SessionLogin(None)  # type: ignore[arg-type]
     login = SessionLogin(sync.flow)
     session: Session = {}
+    come_in(alice, session)
 
     async def act(proof: str) -> str:
         return proof

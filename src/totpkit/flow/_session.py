@@ -103,6 +103,9 @@ class SessionKeeper:
         self, session: Session, do: Callable[..., T | Denied | Awaitable[T | Denied]], app: App
     ) -> T | Challenge | Denied:
         kept = self._of(session)
+        if self._account_id(kept) is None:
+            kept.keep(proof="")
+            return Denied(Reason.PROOF_INVALID)
         result: T | Denied = await app.ask(do, kept.proof)
         if isinstance(result, Denied):
             return await self._refused(kept, result, app)
@@ -112,8 +115,6 @@ class SessionKeeper:
 
     async def _refused(self, kept: Kept, denied: Denied, app: App) -> Challenge | Denied:
         """Begin a step-up where a code would do, and end a login whose proof no code renews."""
-        if denied.reason not in {Reason.PROOF_EXPIRED, Reason.PROOF_INVALID}:
-            return denied
         too_old = denied.reason is Reason.PROOF_EXPIRED
         step_up = await self.login.begin_step_up(kept.proof, "", app)
         if isinstance(step_up, Challenge):

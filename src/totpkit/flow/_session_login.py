@@ -79,8 +79,9 @@ class SessionLogin:
         :meth:`SelfService.owner` and hands on its :class:`Denied`; its ``context``, if it has
         one, is *context*.
         If the proof is too old for it a :class:`Challenge` is returned: :meth:`ask` shows it,
-        and once it is answered the act can be begun again. If the proof was ended elsewhere,
-        or no code can renew it, it is :class:`Denied` and nobody is logged in any longer.
+        and once it is answered the act can be begun again. If nobody is logged in, nothing is
+        done: :class:`Denied`. That is also the answer if the proof was ended elsewhere or no
+        code can renew it, and then nobody is logged in any longer.
         """
         refuse_async(do)
         return drive(self._keeper.act(session, do, App(self._colour, context)))
