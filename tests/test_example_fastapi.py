@@ -374,6 +374,18 @@ def test_unreadable(shop: Shop, body: object) -> None:
     assert (status, said["problem"], said["prompts"]) == (400, "wrong", [{"type": "password"}])
 
 
+@pytest.mark.parametrize("charset", ["unicode_escape", "undefined", "punycode", "idna"])
+def test_odd_charset(shop: Shop, charset: str) -> None:
+    """A form in a charset that no browser uses is one that cannot be read."""
+    part = 'Content-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+    fields = {"type": "password", "username": "alice@example.com", "password": "\\ud800" * 8}
+    body = "".join(f"--x\r\n{part.format(*field)}" for field in fields.items()) + "--x--\r\n"
+    kind = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    new = Program(shop)
+    assert new.call("POST", "/signup", body.encode(), **kind) == (400, {"email": "", **NO_ACCOUNT})
+    assert new.call("POST", "/login", body.encode(), **kind) == (403, BEGIN_AGAIN)
+
+
 def test_not_begun(alice: Program) -> None:
     """Who answers and has not asked before begins again."""
     body = {"type": "password", "username": alice.email, "password": PASSWORD}

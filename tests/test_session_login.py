@@ -323,6 +323,39 @@ def test_a_step_up_keeps_the_session(colour: str) -> None:
     assert login.account_id(session) == WHO
 
 
+class Counted(dict[str, Any]):
+    """A session that counts how often it is changed."""
+
+    changes = 0
+
+    def __setitem__(self, key: str, value: object) -> None:
+        self.changes += 1
+        super().__setitem__(key, value)
+
+    def pop(self, key: str, default: object = None) -> object:  # type: ignore[override]
+        """Count too."""
+        self.changes += 1
+        return super().pop(key, default)
+
+
+@both
+def test_looking_writes_nothing(colour: str) -> None:
+    """To show a page again leaves the session alone: a late answer brings back no older cookie."""
+    shop, alice = ready(colour)
+    login, session = door(shop), Counted()
+    login.ask(session)
+    for changes, answer in enumerate(({}, PASSWORD, code(alice)), 1):
+        login.answer(session, answer)
+        for _ in range(2):
+            login.ask(session)
+            login.account_id(session)
+            login.answer(session, {})
+            assert session.changes == changes
+    for _ in range(2):
+        login.act(session, desk(shop).provisioning)
+        assert session.changes == changes
+
+
 # Acts
 
 
@@ -374,6 +407,30 @@ def test_an_act_of_the_app_s_own(colour: str) -> None:
     own = desk(shop, allowed=lambda who, *, context: asked.append((who, context)) or False)
     assert login.act(session, own.provisioning, context="r") == Denied(Reason.NOT_ADMITTED)
     assert (asked, login.account_id(session)) == ([(WHO, "r")], WHO)
+
+
+@both
+def test_a_step_up_goes_on(colour: str) -> None:
+    """An act that is begun again finds the step-up under way, with the mail that it has sent."""
+    shop, alice = ready(colour)
+    session: Session = {}
+    come_in(alice, session)
+    shop.clock.advance(301)
+    login, own = door(shop), desk(shop)
+    begun = asks(login.act(session, own.provisioning), *THEN)
+    login.answer(session, {"type": "send_email"})
+    again = asks(login.act(session, own.begin_replacement), *THEN)
+    assert (again.ticket, again.prompts[2].sent) == (begun.ticket, True)
+    lets_in(login.answer(session, {"type": "email", "code": shop.mailed_code()}))
+    shop.clock.advance(301)
+    session[TICKET] = begun.ticket
+    assert login.act(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
+    shop.clock.advance(600)
+    come_in(alice, session := {})
+    shop.clock.advance(301)
+    for ticket in (begun.ticket, alice.come_in().ticket, alice.begin().ticket, session[PROOF], "x"):
+        session[TICKET] = ticket
+        assert asks(login.act(session, own.provisioning), *THEN).ticket != ticket
 
 
 @pytest.mark.proves("SELF-conditions", "T39")

@@ -153,6 +153,8 @@ def log_in(request):
     """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
     if request.method == "POST":
         return answer(request)
+    if login.account_id(request.session) and not signed_in(request):
+        request.session.flush()  # Django has ended it: the user is disabled, or has another password
     challenge = login.ask(request.session)
     if challenge is None:  # somebody is signed in
         return redirect("/")

@@ -24,7 +24,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from pwdlib import PasswordHash
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from starlette.middleware.sessions import SessionMiddleware
 
 import totpkit
@@ -130,12 +130,14 @@ def by_program(request: Request) -> bool:
 
 async def sent(request: Request) -> dict[str, str]:
     """Return the texts that were sent, in a form or a JSON object; of what cannot be read, none."""
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        return {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
     try:
-        return TypeAdapter(dict[str, str]).validate_json(await request.body())
-    except ValidationError:
+        if request.headers.get("content-type", "").startswith("application/json"):
+            return TypeAdapter(dict[str, str]).validate_json(await request.body())
+        form = {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
+        "".join(form.values()).encode()  # fails for half a character
+    except ValueError:
         return {}
+    return form
 
 
 def page(request: Request, template: str, result=None, status: int = 200, **shown: object):

@@ -33,12 +33,17 @@ class Shop:
             self._process = subprocess.Popen(
                 [sys.executable, str(CLOCKED), str(folder / "ahead"), str(program)],
                 env={**UNMEASURED, "PYTHONUNBUFFERED": "1", **environment}
-                | {"PORT": str(self.port), "SHOP_DATA": str(folder / "data")},
+                | {"PORT": str(self.port), "SHOP_DATA": str(self.data)},
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
+
+    @property
+    def data(self) -> Path:
+        """Where it keeps its files."""
+        return self._folder / "data"
 
     def clock(self) -> float:
         """Return the app's time, which the phones of its customers share."""

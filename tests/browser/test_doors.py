@@ -1,5 +1,6 @@
 """Nobody comes in by another way than the whole login, and nobody else's page sends forms for them."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection
@@ -247,3 +248,16 @@ def test_session_ends(customer: Customer, shop: Shop) -> None:
         assert "Your account" in visitor.get("/").text
     shop.advance(3700)
     assert "Sign in" in visitor.get("/").text
+
+
+@pytest.mark.parametrize("shop", ["django"], indirect=True)
+def test_disabled_user(customer: Customer, shop: Shop) -> None:
+    """Whom Django no longer knows is asked to sign in, wherever they were, and does not come in."""
+    there, halfway = customer.here, customer.pass_password()
+    with closing(sqlite3.connect(shop.data / "shop.db")) as people, people:
+        people.execute("UPDATE auth_user SET is_active = 0 WHERE username = ?", (customer.email,))
+    halfway.post("/login", type="code", code=customer.next_code())
+    for visitor in (there, halfway):
+        assert "<h1>Sign in</h1>" in visitor.get("/").text
+        visitor.post("/login", type="password", username=customer.email, password=customer.password)
+        assert "Email or password is wrong." in visitor.page.text

@@ -5,7 +5,7 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import TakenOver
 from tests.browser.people import Customer
-from tests.browser.screens import enter, heading, press, problem
+from tests.browser.screens import enter, heading, press, problem, scanned
 from tests.browser.shops import Shop
 from tests.browser.walk import TRIES
 
@@ -40,6 +40,24 @@ def test_replay(at_code: Page, taken_over: TakenOver, regular: Customer) -> None
         assert (heading(other), problem(other)) == ("Enter your code", REFUSED)
 
 
+def test_double_click(at_enrollment: Page, newcomer: Customer) -> None:
+    """Who clicks twice sends a form once: neither the login nor the first recovery codes are lost."""
+    page = at_enrollment
+    newcomer.uri = scanned(page)
+    page.fill("#code", newcomer.phone.code())
+    press_twice(page, "Continue")
+    assert heading(page) == "Your recovery codes"
+    press(page, "I have kept them")
+    press_twice(page, "Make new recovery codes")
+    assert heading(page) == "Your recovery codes"
+    codes = page.locator("#codes li").all_inner_texts()
+    page.go_back()
+    press(page, "Sign out")
+    visitor = newcomer.pass_password()
+    visitor.post("/login", type="recovery", code=codes[0])
+    assert "9 left" in visitor.page.text
+
+
 @pytest.mark.proves("T20")
 def test_code_of_enrollment(customer: Customer) -> None:
     """The code that set the phone up is not good for a login."""
@@ -65,6 +83,12 @@ def test_lockout(taken_over: TakenOver, customer: Customer, shop: Shop) -> None:
     assert page.locator("#problem").count() == 0
     enter(page, customer.phone.code())
     assert heading(page) == "Your account"
+
+
+def press_twice(page: Page, what: str) -> None:
+    """Press a button as some people do, and wait for the page that comes."""
+    with page.expect_navigation():
+        page.locator("button", has_text=what).dblclick()
 
 
 def waiting(page: Page) -> int:

@@ -1,4 +1,4 @@
-// What plain HTML cannot do: print, copy, count down. Without it every page works.
+// What plain HTML cannot do: print, copy, count down, send a form once. Without it every page works.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-print]")) {
@@ -26,3 +26,13 @@ for (const time of document.querySelectorAll("time[data-seconds]")) {
   show();
   setInterval(show, 1000);
 }
+
+for (const form of document.forms) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+}
+window.addEventListener("pageshow", () => {
+  for (const form of document.forms) delete form.dataset.sent; // after the back button it is a new page
+});

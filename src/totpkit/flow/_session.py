@@ -15,6 +15,7 @@ from totpkit.flow._callback import App
 from totpkit.flow._desk import Confirmed, NewRecoveryCodes
 from totpkit.flow._login import Login
 from totpkit.flow._results import Authenticated, Challenge, Denied, Result
+from totpkit.flow._ticket import Position
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Result)
@@ -55,8 +56,13 @@ class Kept:
         return self._text("proof")
 
     def keep(self, **texts: str) -> None:
-        """Keep these; what is empty goes."""
+        """Keep these; what is empty goes.
+
+        What stays the same is not written: by a signed cookie a late answer would undo a newer one.
+        """
         for kind, text in texts.items():
+            if text == self._text(kind):
+                continue
             if text:
                 self.session[self._key(kind)] = text
             else:
@@ -116,7 +122,7 @@ class SessionKeeper:
     async def _refused(self, kept: Kept, denied: Denied, app: App) -> Challenge | Denied:
         """Begin a step-up where a code would do, and end a login whose proof no code renews."""
         too_old = denied.reason is Reason.PROOF_EXPIRED
-        step_up = await self.login.begin_step_up(kept.proof, "", app)
+        step_up = await self._step_up(kept, app)
         if isinstance(step_up, Challenge):
             return self._keep(kept, step_up) if too_old else denied
         if step_up.reason is Reason.DISABLED:
@@ -124,6 +130,15 @@ class SessionKeeper:
         if too_old or step_up.reason is not Reason.NOT_ENROLLED:
             kept.keep(proof="")
         return denied
+
+    async def _step_up(self, kept: Kept, app: App) -> Challenge | Denied:
+        """Go on with the step-up under way, whose mail may have been sent, or begin one."""
+        at = self.login.doors.tickets.read(kept.ticket, "", time_by(self.login.clock))
+        if isinstance(at, Position) and at.stepping_up and at.account_id == self._account_id(kept):
+            shown = await self.login.resume(kept.ticket, "", app)
+            if isinstance(shown, Challenge):
+                return shown
+        return await self.login.begin_step_up(kept.proof, "", app)
 
     async def _not_offered(self, kept: Kept, app: App) -> Challenge | Denied:
         shown = await self.login.resume(kept.ticket, "", app)

@@ -81,7 +81,8 @@ class SessionLogin:
         If the proof is too old for it a :class:`Challenge` is returned: :meth:`ask` shows it,
         and once it is answered the act can be begun again. If nobody is logged in, nothing is
         done: :class:`Denied`. That is also the answer if the proof was ended elsewhere or no
-        code can renew it, and then nobody is logged in any longer.
+        code can renew it, and then nobody is logged in any longer. After
+        :meth:`SelfService.switch_off` clear the session.
         """
         refuse_async(do)
         return drive(self._keeper.act(session, do, App(self._colour, context)))
