@@ -141,6 +141,7 @@ def test_every_result_is_a_move() -> None:
                 movers.setdefault(name, set()).add(function.name)
     desk = makers.pop("_desk")  # answers of self-service, which is no login
     assert desk == {"_admitted", "_begun", "_confirmed", "_ended", "_may_enroll", "new_recovery_codes"}
+    assert makers.pop("_session") == {"act"}  # nor is an act of nobody
     assert makers == {
         "_finish": {"authenticated"},
         "_login": {"_visit"},  # a ticket that is none stands nowhere
@@ -150,6 +151,6 @@ def test_every_result_is_a_move() -> None:
         "_asking": {"again", "not_offered"},
         "_finish": {"authenticated"},
         "_later": {"onward"},
-        "_login": {"_first", "begin"},
+        "_login": {"_first", "_not_offered", "begin"},
         "_visit": {"denied"},
     }

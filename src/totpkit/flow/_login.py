@@ -76,16 +76,27 @@ class Login:
         visit = self._visit(ticket, binding, app)
         if isinstance(visit, Denied):
             return visit
-        offered = type(answer) in ANSWERS[visit.at.stage]
+        if type(answer) not in ANSWERS[visit.at.stage]:
+            return await self._not_offered(visit)
         if self.later is None or visit.at.stage is Stage.FIRST:
-            return await self._first(visit, answer if offered else None)
-        return await (self.later.submit(visit, answer) if offered else self.later.asking.not_offered(visit))
+            return await self._first(visit, answer)
+        return await self.later.submit(visit, answer)
 
-    async def _first(self, visit: Visit, answer: Answer | None) -> Result:
-        factor = None if answer is None else _factor_for(self.plan.first, answer)
-        if factor is None or answer is None:
+    async def unread(self, ticket: str, binding: str, app: App) -> Challenge | Denied:
+        """Show a step again, after what is no answer at all."""
+        visit = self._visit(ticket, binding, app)
+        return visit if isinstance(visit, Denied) else await self._not_offered(visit)
+
+    async def _not_offered(self, visit: Visit) -> Challenge | Denied:
+        if self.later is None or visit.at.stage is Stage.FIRST:
             after(visit.at.stage, Event.NOT_OFFERED)
             return await self._ask(visit, Reason.NOT_OFFERED)
+        return await self.later.asking.not_offered(visit)
+
+    async def _first(self, visit: Visit, answer: Answer) -> Result:
+        factor = _factor_for(self.plan.first, answer)
+        if factor is None:
+            return await self._not_offered(visit)
         account_id = await _identified(factor, answer, visit.app)
         if account_id is None:
             after(visit.at.stage, Event.WRONG)

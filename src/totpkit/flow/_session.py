@@ -4,7 +4,7 @@ The faces document what each method does.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from totpkit._ledger import time_by
@@ -98,7 +98,8 @@ class SessionKeeper:
         try:
             answer = parse_answer(sent)
         except InvalidPayloadError:
-            return await self._not_offered(self._of(session), app)
+            kept = self._of(session)
+            return self._keep(kept, await self.login.unread(kept.ticket, "", app))
         return await self.submit(session, answer, app)
 
     async def submit(self, session: Session, answer: Answer, app: App) -> Result:
@@ -139,12 +140,6 @@ class SessionKeeper:
             if isinstance(shown, Challenge):
                 return shown
         return await self.login.begin_step_up(kept.proof, "", app)
-
-    async def _not_offered(self, kept: Kept, app: App) -> Challenge | Denied:
-        shown = await self.login.resume(kept.ticket, "", app)
-        if isinstance(shown, Challenge):
-            shown = replace(shown, problem=Reason.NOT_OFFERED)
-        return self._keep(kept, shown)
 
     def _keep(self, kept: Kept, result: R) -> R:
         match result:
