@@ -530,6 +530,17 @@ def test_no_session(colour: str) -> None:
                 call(session)
 
 
+@both
+def test_no_act(colour: str) -> None:
+    """An act is a function, and not what it has returned."""
+    shop, alice = ready(colour)
+    proof = alice.log_in().proof
+    done = shop.desk().owner(proof)
+    for session in ({}, {PROOF: proof}):
+        with pytest.raises(InvalidParameterError, match="do must be callable, not str"):
+            door(shop).act(session, done)
+
+
 def test_the_other_colour() -> None:
     """Each face takes the flow of its colour, and the sync one nothing to be awaited."""
     (sync, alice), later = ready(SYNC), Shop(ASYNC)

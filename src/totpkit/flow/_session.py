@@ -110,6 +110,8 @@ class SessionKeeper:
         self, session: Session, do: Callable[..., T | Denied | Awaitable[T | Denied]], app: App
     ) -> T | Challenge | Denied:
         kept = self._of(session)
+        if not callable(do):
+            raise InvalidParameterError("do", f"must be callable, not {type(do).__name__}")
         if self._account_id(kept) is None:
             kept.keep(proof="")
             return Denied(Reason.PROOF_INVALID)

@@ -33,7 +33,7 @@ class SessionLogin:
     :class:`Challenge` and at :class:`Authenticated`. To sign somebody out, clear the session.
 
     Methods raise what those of :class:`AuthFlow` do, and :class:`InvalidParameterError` for
-    what is no session.
+    what is no session, or cannot be called.
     """
 
     def __init__(self, flow: AuthFlow, *, lifetime: float = _LIFETIME) -> None:
