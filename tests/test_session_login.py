@@ -450,16 +450,20 @@ def test_too_weak(colour: str) -> None:
 
 @pytest.mark.proves("T39", "T47")
 @both
+@pytest.mark.parametrize("asked", [False, True])
 @pytest.mark.parametrize("late", [0, 301])
-def test_ended_elsewhere(colour: str, late: float) -> None:
+def test_ended_elsewhere(colour: str, late: float, asked: bool) -> None:  # noqa: FBT001 - a parameter
     """When the phone was switched off elsewhere, the next act ends the login here."""
     shop, alice = ready(colour)
     session: Session = {}
     come_in(alice, session)
+    login = door(shop)
+    if asked:  # for a code, in another tab
+        shop.clock.advance(301)
+        asks(login.act(session, desk(shop).provisioning), *THEN)
     shop.auth.revoke(WHO)
     shop.clock.advance(late)
     session["cart"] = "7"
-    login = door(shop)
     assert login.account_id(session) == WHO
     assert login.act(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
     assert session == {"cart": "7"}

@@ -131,7 +131,7 @@ class SessionKeeper:
         if step_up.reason is Reason.DISABLED:
             return step_up
         if too_old or step_up.reason is not Reason.NOT_ENROLLED:
-            kept.keep(proof="")
+            kept.keep(ticket="", proof="")
         return denied
 
     async def _step_up(self, kept: Kept, app: App) -> Challenge | Denied:
@@ -144,15 +144,11 @@ class SessionKeeper:
         return await self.login.begin_step_up(kept.proof, "", app)
 
     def _keep(self, kept: Kept, result: R) -> R:
-        match result:
-            case Challenge():
-                kept.keep(ticket=result.ticket)
-            case Authenticated():
-                if self._account_id(kept) != result.account_id:  # else it is their step-up
-                    kept.session.clear()
-                kept.keep(ticket="", proof=result.proof)
-            case Denied():
-                kept.keep(ticket="")
+        if isinstance(result, Authenticated):
+            if self._account_id(kept) != result.account_id:  # else it is their step-up
+                kept.session.clear()
+            kept.keep(proof=result.proof)
+        kept.keep(ticket=result.ticket if isinstance(result, Challenge) else "")
         return result
 
     def _account_id(self, kept: Kept) -> str | None:
