@@ -129,11 +129,13 @@ def test_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_process_without_streams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that was started without streams reads nothing, and its words are lost."""
+    """A process that was started without streams reads nothing, and cannot show what it has to."""
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, None)
     own = Console.of_process()
-    own.say("lost")
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        own.say("lost")
+    own.mute()
     own.complain("lost")
     assert own.ask("") is None
 

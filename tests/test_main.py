@@ -112,6 +112,20 @@ def test_process_without_streams() -> None:
 
 
 @pytest.mark.parametrize("argv", [["secret"], ["--help"]])
+def test_process_without_output(argv: list[str]) -> None:
+    """What cannot be shown is no success: a script must not go on with an empty secret."""
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *command(argv)],
+        env=environment({}),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "totpkit: cannot read or write: Bad file descriptor\n"
+
+
+@pytest.mark.parametrize("argv", [["secret"], ["--help"]])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_process_nobody_reads(argv: list[str], unbuffered: str) -> None:
     """A closed pipe is quiet to the end of the process."""

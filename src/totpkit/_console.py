@@ -1,5 +1,6 @@
 """Where the command line reads and writes. Knows nothing of its commands."""
 
+import errno
 import getpass
 import os
 import shutil
@@ -38,6 +39,13 @@ def ask_hidden(prompt: str) -> str:
     raise CommandError(f"this terminal would show the secret; use {VARIABLE} or a pipe")
 
 
+class _Missing(StringIO):
+    """A standard output that the process was started without: each write says that it is not there."""
+
+    def write(self, _: str, /) -> int:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
     """The streams, the environment, the clock and the terminal that a command works with."""
@@ -53,10 +61,14 @@ class Console:
 
     @classmethod
     def of_process(cls) -> Self:
-        """Return this process's own; a stream that it was started without is empty."""
+        """Return this process's own.
+
+        An input that it was started without is empty, an output cannot be written to, and
+        complaints go nowhere.
+        """
         return cls(
             stdin=sys.stdin or StringIO(),
-            stdout=sys.stdout or StringIO(),
+            stdout=sys.stdout or _Missing(),
             stderr=sys.stderr or StringIO(),
             environ=os.environ,
         )
