@@ -13,7 +13,7 @@ SOURCE = sorted(Path(totpkit.__file__).parent.rglob("*.py"))
 PAGES = [
     ROOT / "README.md",
     *(page for page in sorted((ROOT / "docs").rglob("*.md")) if "_build" not in page.parts),
-    *sorted((ROOT / "examples").rglob("*.py")),
+    *sorted((ROOT / "docs" / "examples").glob("*.py")),
 ]
 VISITORS = re.compile(r"\*\*|request|form|json|parse|sent|payload|body|args|query|cookie", re.IGNORECASE)
 """What stands for something that a visitor has sent."""

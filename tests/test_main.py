@@ -143,8 +143,9 @@ def test_process_nobody_reads(argv: list[str], unbuffered: str) -> None:
 
 
 CONTROL = """
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # the terminal becomes this process's own
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests in the background of a shell pass on that it is ignored
 os.execv(sys.argv[1], sys.argv[1:])
 """
 

@@ -19,10 +19,12 @@ from typing import get_args
 
 import pytest
 import redis
+from PIL import Image
 from sqlalchemy import create_engine
 
 import totpkit
 from tests import servers
+from tests.browser.shops import EXAMPLES, look
 from totpkit import (
     Authenticator,
     CodePrompt,
@@ -294,3 +296,11 @@ def test_postgresql_commands() -> None:
             store.create_table()
             check_store(store)
             engine.dispose()
+
+
+@pytest.mark.parametrize("picture", sorted((EXAMPLES / "screenshots").iterdir()), ids=lambda path: path.name)
+def test_pictures(picture: Path) -> None:
+    """A picture is of the apps' pages as they are now: ``python -m tests.browser.screenshots`` takes them."""
+    with Image.open(picture) as screen:
+        assert screen.info.get("Look") == look()
+    assert any(picture.name in page.read_text(encoding="utf-8") for page in DOCS.glob("how-to/*.md"))

@@ -9,13 +9,13 @@ import os
 import sys
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import found_chromium
 from tests.browser.people import Customer
 from tests.browser.screens import enter_password, press
-from tests.browser.shops import EXAMPLES, running
+from tests.browser.shops import EXAMPLES, look, running
 from tests.browser.walk import walk
 
 WIDTHS = {390: 600, 1280: 600}
@@ -52,10 +52,11 @@ def by_mail(page: Page, person: Customer) -> None:
 
 
 def picture(page: Page) -> bytes:
-    """Return the page as a small PNG."""
+    """Return the page as a small PNG that says which look of the pages it is of."""
     screen = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert("RGB")
-    small = io.BytesIO()
-    screen.quantize(64, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    small, said = io.BytesIO(), PngImagePlugin.PngInfo()
+    said.add_text("Look", look())
+    screen.quantize(64, dither=Image.Dither.NONE).save(small, "PNG", optimize=True, pnginfo=said)
     assert small.tell() < LARGEST, f"{small.tell()} bytes"
     return small.getvalue()
 
