@@ -49,6 +49,14 @@ def test_within_refused(value: object) -> None:
         within("n", value, 0, 1)
 
 
+@pytest.mark.parametrize(("high", "text"), [(2_592_000.0, "2592000"), (0.5, "0.5"), (1e18, "1e+18")])
+def test_bounds_as_written(high: float, text: str) -> None:
+    """A bound is told as one would write it."""
+    with pytest.raises(InvalidParameterError) as caught:
+        within("n", -1, 0.1, high)
+    assert str(caught.value) == f"n must be a number from 0.1 to {text}, not -1"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

@@ -54,10 +54,18 @@ def test_owner(one: str, other: str) -> None:
     assert (owner_of(one) == owner_of(other)) == (one == other)
 
 
-@pytest.mark.parametrize("binding", [None, b"mine", 1, "\ud800"])
-def test_owner_refused(binding: object) -> None:
+@pytest.mark.parametrize(
+    ("binding", "wanted"),
+    [
+        (None, "a str, not NoneType"),
+        (b"mine", "a str, not bytes"),
+        (1, "a str, not int"),
+        ("\ud800", "a str without lone surrogates"),
+    ],
+)
+def test_owner_refused(binding: object, wanted: str) -> None:
     """A binding is text that can be encoded."""
-    with pytest.raises(InvalidParameterError, match=r"^binding must be a str without lone surrogates$"):
+    with pytest.raises(InvalidParameterError, match=f"^binding must be {wanted}$"):
         owner_of(binding)  # type: ignore[arg-type]
 
 

@@ -78,15 +78,12 @@ def plan(first: FirstFactor, *then: SecondFactor) -> Plan:
 
 
 _ORDER = "a first factor (Password, Federated) goes into the first step alone, and before any second factor"
-_FIRST = (
-    "a login must begin with a first factor, such as Password or Federated, not with {}: nobody may come in "
-    "by a second factor alone"
-)
-_FIRST_LIST = (
-    "a login must begin with a first factor, such as Password or Federated, not with {}: join the "
-    "alternatives of one step by |"
-)
-_AFTER = "after the first step come second factors, such as Totp, not {}"
+_NO_FIRST = "a login must begin with a first factor, such as Password(...), not with {}"
+_FIRST = f"{_NO_FIRST}: nobody may come in by a second factor alone"
+_FIRST_LIST = f"{_NO_FIRST}: join the alternatives of one step by |"
+_FIRST_CLASS = f"{_NO_FIRST.format('the class {}')}: make a factor of it"
+_AFTER = "after the first step come second factors, such as Totp(...), not {}"
+_AFTER_CLASS = f"{_AFTER.format('the class {}')}: make a factor of it"
 _AFTER_LIST = f"{_AFTER}: join the alternatives of one step by |"
 _COUNTED = "the failures of second factors are counted in an authenticator: give the factor one"
 _NAME = "{} needs a name of ASCII letters, digits and :._-"
@@ -102,7 +99,7 @@ WRONG: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
         _FIRST.format("_EitherSecond"),
         lambda: [Totp(AUTH) | RecoveryCode(AUTH)],
     ),
-    "nothing first": (FirstFactorError, _FIRST.format("NoneType"), lambda: [None]),
+    "nothing first": (FirstFactorError, _NO_FIRST.format("NoneType"), lambda: [None]),
     "empty first": (FirstFactorError, _FIRST_LIST.format("list"), lambda: [[], Totp(AUTH)]),
     "list first": (
         FirstFactorError,
@@ -110,7 +107,9 @@ WRONG: dict[str, tuple[type[Exception], str, Callable[[], object]]] = {
         lambda: [[Password(nobody), Federated("x")], Totp(AUTH)],
     ),
     "tuple first": (FirstFactorError, _FIRST_LIST.format("tuple"), lambda: [(Password(nobody),)]),
-    "a function first": (FirstFactorError, _FIRST.format("function"), lambda: [nobody]),
+    "a function first": (FirstFactorError, _NO_FIRST.format("function"), lambda: [nobody]),
+    "a class first": (FirstFactorError, _FIRST_CLASS.format("Password"), lambda: [Password, Totp(AUTH)]),
+    "a class second": (FlowError, _AFTER_CLASS.format("Totp"), lambda: [Password(nobody), Totp]),
     "password or totp": (FirstFactorError, _ORDER, lambda: [Password(nobody) | Totp(AUTH)]),  # type: ignore[operator]
     "totp or password": (FirstFactorError, _ORDER, lambda: [Totp(AUTH) | Password(nobody)]),  # type: ignore[operator]
     "either or totp": (

@@ -377,6 +377,21 @@ def test_replacement(colour: str, second: str) -> None:
     assert desk.provisioning(confirmed.proof) == OLD  # no younger than the login
 
 
+@both
+@pytest.mark.parametrize("code", [None, 123456, b"123456"])
+def test_no_code(colour: str, code: Any) -> None:
+    """What is no text is the app's own mistake, whether or not there is anything to confirm."""
+    shop, alice = ready(colour)
+    desk, proof = shop.desk(), by(alice, "totp")
+    for begin in (False, True):
+        if begin:
+            shown(desk.begin_replacement(proof))
+        for method in (desk.confirm, desk.confirm_replacement):
+            for whose in (proof, "no proof"):
+                with pytest.raises(InvalidParameterError, match="code must be a str"):
+                    method(whose, code)
+
+
 @pytest.mark.proves("SELF-replace")
 @both
 def test_cancelled(colour: str) -> None:

@@ -27,6 +27,7 @@ from totpkit import (
     Reason,
     RecoveryPrompt,
     SessionLogin,
+    SkipAnswer,
 )
 from totpkit.testing import SoftPhone
 
@@ -532,6 +533,21 @@ def test_no_session(colour: str) -> None:
         ):
             with pytest.raises(InvalidParameterError, match="session"):
                 call(session)
+
+
+@both
+def test_no_form(colour: str) -> None:
+    """An answer that the app has made is told where it belongs; a form that is none is the visitor's."""
+    shop, alice = ready(colour)
+    login, session = door(shop), {}
+    login.ask(session)
+    before = dict(session)
+    for own in (alice.code(), SkipAnswer(), OF_ALICE):
+        with pytest.raises(InvalidParameterError, match="a visitor sent: submit takes an answer"):
+            login.answer(session, own)
+    assert session == before
+    for sent in (None, [], "code", {"type": "code"}):
+        assert login.answer(session, sent).problem is Reason.NOT_OFFERED
 
 
 @both

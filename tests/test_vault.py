@@ -41,6 +41,15 @@ def test_key_file(tmp_path: Path) -> None:
     assert key_file(tmp_path / "other.key") != key
 
 
+def test_key_file_nowhere(tmp_path: Path) -> None:
+    """Where it cannot be made, the error names the file that was asked for."""
+    file = tmp_path / "missing" / "vault.key"
+    with pytest.raises(FileNotFoundError) as caught:
+        key_file(file)
+    assert caught.value.filename == str(file)
+    assert caught.value.__suppress_context__
+
+
 def test_key_file_race(tmp_path: Path) -> None:
     """Of many that make the file at once, all get the same key."""
     for number in range(50):

@@ -11,6 +11,7 @@ from typing import TypeVar
 from totpkit import events
 from totpkit._account_id import checked_account_id
 from totpkit._attempt import Terms, refusal, unlocked
+from totpkit._codes import checked_code
 from totpkit._colour import Colour
 from totpkit._enrolling import (
     begun,
@@ -88,6 +89,7 @@ class Accounts:
         await self.revocation(account_id, Scope.OPEN)
 
     async def resync(self, account_id: str, code1: str, code2: str) -> Answer:
+        checked_code(code1), checked_code(code2)
         change = await self.ledger.change(
             checked_account_id(account_id), lambda record, terms: resynced(record, code1, code2, terms)
         )
@@ -144,6 +146,7 @@ class Accounts:
 
     async def confirmation(self, account_id: str, code: str, binding: str, scope: Scope) -> Change[Answer]:
         sealing, owner = self._sealing(account_id), owner_of(binding)
+        checked_code(code)
         change = await self.ledger.change(
             account_id,
             scope.guarded(
@@ -169,6 +172,7 @@ class Accounts:
         return await self._rewrite(account_id, rule, events.Revoked, scope)
 
     async def verification(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
+        checked_code(code)
         change = await self.ledger.change(
             checked_account_id(account_id), scope.guarded(lambda record, terms: verified(record, code, terms))
         )

@@ -25,7 +25,7 @@ def within(name: str, value: object, low: float, high: float) -> float:
     """
     if isinstance(value, int | float) and low <= value <= high and not isinstance(value, bool):
         return value
-    raise InvalidParameterError(name, f"must be a number from {low:g} to {high:g}, not {shown(value)}")
+    raise InvalidParameterError(name, f"must be a number from {low:.15g} to {high:.15g}, not {shown(value)}")
 
 
 def shown(value: object) -> str:

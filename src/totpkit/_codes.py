@@ -43,16 +43,20 @@ _BLOCK_SIZES = {Algorithm.SHA1: 64, Algorithm.SHA256: 64, Algorithm.SHA512: 128}
 """Bytes; FIPS 180-4, figure 1."""
 
 
-def compact(code: object) -> str:
-    """Return a typed code without its spaces and dashes.
+def checked_code(code: object) -> str:
+    """Return what was typed as a code.
 
     Raises :class:`InvalidParameterError` for anything but a ``str``: as a number, a code
     has lost its leading zeros.
     """
-    if not isinstance(code, str):
-        problem = f"must be a str, leading zeros and all, not {type(code).__name__}"
-        raise InvalidParameterError("code", problem)
-    return code.replace(" ", "").replace("-", "")
+    if isinstance(code, str):
+        return code
+    raise InvalidParameterError("code", f"must be a str, leading zeros and all, not {type(code).__name__}")
+
+
+def compact(code: object) -> str:
+    """Return a typed code without its spaces and dashes; raises what :func:`checked_code` does."""
+    return checked_code(code).replace(" ", "").replace("-", "")
 
 
 def truncation(secret: Secret, algorithm: Algorithm, modulus: int) -> NumberAt:

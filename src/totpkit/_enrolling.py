@@ -27,7 +27,9 @@ def owner_of(binding: str) -> bytes:
 
     Raises :class:`InvalidParameterError` for anything but a ``str`` that UTF-8 can write.
     """
-    if not isinstance(binding, str) or not is_unicode(binding):
+    if not isinstance(binding, str):
+        raise InvalidParameterError("binding", f"must be a str, not {type(binding).__name__}")
+    if not is_unicode(binding):
         raise InvalidParameterError("binding", "must be a str without lone surrogates")
     return hashlib.sha256(binding.encode("utf-8")).digest()
 

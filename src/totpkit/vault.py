@@ -60,7 +60,10 @@ def key_file(path: str | os.PathLike[str]) -> bytes:
 
 def _make_key_file(file: Path) -> None:
     # Written beside it and then linked: nobody reads half a key, and the first of many wins.
-    descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".key", dir=file.parent)
+    try:
+        descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".key", dir=file.parent)
+    except OSError as error:  # it names the file beside
+        raise OSError(error.errno, error.strerror, str(file)) from None
     fresh = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as written:

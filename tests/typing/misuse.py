@@ -92,7 +92,7 @@ def compose(auth: Authenticator, later: AsyncAuthenticator, keys: list[bytes]) -
     login.ask("session")  # E: arg-type
     login.answer({}, CodeAnswer("123456"))  # E: arg-type
     login.submit({}, {"type": "code"})  # E: arg-type
-    len(login.act({}, sheet))  # E: arg-type
+    len(login.act({}, sheet))  # E: arg-type  # E: arg-type
 
 
 def submit(flow: AuthFlow, answer: VisitorAnswer) -> str:

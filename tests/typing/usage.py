@@ -324,8 +324,9 @@ def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
     assert_type(desk.begin_replacement(proof), Enrollment | Denied)
     assert_type(desk.new_recovery_codes(proof), NewRecoveryCodes | Denied)
     assert_type(desk.switch_off(proof), Denied | None)
-    answer = assert_type(desk.confirm_replacement(proof, "123456"), Accepted | Rejected | Denied)
-    return answer.proof if isinstance(answer, Confirmed) else proof
+    answer = assert_type(desk.confirm_replacement(proof, "123456"), Confirmed | Rejected | Denied)
+    accepted: Accepted | Rejected | Denied = answer
+    return answer.proof if answer and accepted else proof
 
 
 def in_a_session(flow: AuthFlow, desk: SelfService, session: MutableMapping[str, Any]) -> str | None:
@@ -339,6 +340,13 @@ def in_a_session(flow: AuthFlow, desk: SelfService, session: MutableMapping[str,
     assert_type(login.act(session, desk.provisioning), Enrollment | Challenge | Denied)
     assert_type(login.act(session, desk.switch_off, context=session), Challenge | Denied | None)
     assert_type(login.act(session, lambda proof: proof), str | Challenge | Denied)
+    match login.act(session, lambda proof: desk.confirm_replacement(proof, "123456")):
+        case Confirmed() as confirmed:
+            assert_type(confirmed.proof, str)
+        case Challenge() | Denied():
+            pass
+        case rejected:
+            assert_type(rejected, Rejected)
     texts: dict[str, str] = {}
     objects: dict[str, object] = {}
     return login.account_id(texts) or login.account_id(objects)
@@ -354,6 +362,10 @@ async def in_a_session_awaited(
     assert_type(await login.submit(session, SkipAnswer()), Challenge | Authenticated | Denied)
     assert_type(await login.act(session, desk.new_recovery_codes), NewRecoveryCodes | Challenge | Denied)
     assert_type(await login.act(session, desk.cancel_replacement), Challenge | Denied | None)
+    assert_type(
+        await login.act(session, lambda proof: desk.confirm(proof, "123456")),
+        Confirmed | Rejected | Challenge | Denied,
+    )
     return login.account_id(session)
 
 
@@ -369,6 +381,6 @@ async def awaited(auth: AsyncAuthenticator, flow: AsyncAuthFlow, proof: str) -> 
     assert_type(await desk.owner(proof), str | Denied)
     assert_type(await desk.provisioning(proof), Enrollment | Denied)
     assert_type(await desk.enroll(proof), Enrollment | Denied)
-    assert_type(await desk.confirm(proof, "123456"), Accepted | Rejected | Denied)
+    assert_type(await desk.confirm(proof, "123456"), Confirmed | Rejected | Denied)
     assert_type(await desk.cancel_replacement(proof), Denied | None)
     return result.account_id if isinstance(result, Authenticated) else None

@@ -94,6 +94,11 @@ VisitorAnswer: TypeAlias = (
 Answer: TypeAlias = VisitorAnswer | FederatedAnswer
 
 
+def is_answer(thing: object) -> bool:
+    """Return whether it is one, of a visitor's or the app's."""
+    return isinstance(thing, Answer)
+
+
 def parse_answer(sent: Mapping[str, object]) -> VisitorAnswer:
     """Read what a visitor sent, a form or a JSON object, by its ``type``.
 

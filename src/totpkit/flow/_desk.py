@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn, Self, TypeAlias
 
 from totpkit._accounts import Accounts
+from totpkit._codes import checked_code
 from totpkit._enrollment import Enrollment
 from totpkit._ledger import time_by
 from totpkit._outcome import Accepted, Reason, Rejected
@@ -125,11 +126,13 @@ class Desk:
         by = await self._may_enroll(proof, app)
         return by if isinstance(by, Denied) else await self._begun(by, app)
 
-    async def confirm(self, proof: str, code: str, app: App) -> Accepted | Rejected | Denied:
+    async def confirm(self, proof: str, code: str, app: App) -> Confirmed | Rejected | Denied:
+        checked_code(code)
         by = await self._may_enroll(proof, app)
         return by if isinstance(by, Denied) else await self._confirmed(by, code)
 
-    async def confirm_replacement(self, proof: str, code: str, app: App) -> Accepted | Rejected | Denied:
+    async def confirm_replacement(self, proof: str, code: str, app: App) -> Confirmed | Rejected | Denied:
+        checked_code(code)
         by = await self._admitted(proof, app, by_two)
         return by if isinstance(by, Denied) else await self._confirmed(by, code)
 
@@ -192,7 +195,7 @@ class Desk:
         shown = await self.accounts.enrollment(by.account_id, label, by.proof.owner, by.scope)
         return Denied(shown.reason) if isinstance(shown, Rejected) else shown
 
-    async def _confirmed(self, by: Admitted, code: str) -> Accepted | Rejected | Denied:
+    async def _confirmed(self, by: Admitted, code: str) -> Confirmed | Rejected | Denied:
         change = await self.accounts.confirmation(by.account_id, code, by.proof.owner, by.scope)
         outcome = change.outcome
         if isinstance(outcome, Rejected):

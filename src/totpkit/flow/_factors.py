@@ -188,8 +188,8 @@ class Totp(SecondFactor):
     ) -> None:
         self.auth = _authenticator(auth)
         self.label_of = _callable("label_of", _id_as_label if label_of is None else label_of)
-        self.required = required if isinstance(required, bool) else _callable("required", required)
-        self.enroll = enroll if isinstance(enroll, bool) else _callable("enroll", enroll)
+        self.required = _flag("required", required)
+        self.enroll = _flag("enroll", enroll)
 
     def calls(self) -> tuple[Callback, ...]:
         """Return what of the app is called."""
@@ -261,6 +261,12 @@ def _authenticator(auth: AnyAuthenticator) -> AnyAuthenticator:
     if isinstance(auth, Authenticator | AsyncAuthenticator):
         return auth
     raise InvalidParameterError("auth", f"must be an authenticator, not {type(auth).__name__}")
+
+
+def _flag(name: str, value: bool | AnswersFlag) -> bool | AnswersFlag:  # noqa: FBT001 - or asked by account id
+    if isinstance(value, bool) or callable(value):
+        return value
+    raise InvalidParameterError(name, f"must be a bool or callable, not {type(value).__name__}")
 
 
 def _callable(name: str, value: F) -> F:

@@ -6,14 +6,13 @@ what each method does.
 
 import secrets
 from dataclasses import dataclass
-from typing import get_args
 
 from totpkit._account_id import checked_account_id
 from totpkit._clock import Clock
 from totpkit._ledger import time_by
 from totpkit._outcome import Reason
 from totpkit.errors import FlowError, InvalidParameterError
-from totpkit.flow._answers import Answer, CustomAnswer, FederatedAnswer, PasswordAnswer
+from totpkit.flow._answers import Answer, CustomAnswer, FederatedAnswer, PasswordAnswer, is_answer
 from totpkit.flow._callback import App
 from totpkit.flow._factors import Federated, FirstFactor, Password
 from totpkit.flow._finish import Finish
@@ -25,8 +24,6 @@ from totpkit.flow._results import Challenge, Denied, Result
 from totpkit.flow._ticket import FIRST_LIFETIME, LIFETIME, Position
 from totpkit.flow._transitions import ANSWERS, Event, Stage, after
 from totpkit.flow._visit import Doors, Visit, denied
-
-_ANSWERS: tuple[type, ...] = get_args(Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +68,9 @@ class Login:
         return await self.later.asking.shown(visit)
 
     async def submit(self, ticket: str, answer: Answer, binding: str, app: App) -> Result:
-        if not isinstance(answer, _ANSWERS):
-            raise InvalidParameterError("answer", f"must be an answer, not {type(answer).__name__}")
+        if not is_answer(answer):
+            hint = "must be an answer, which parse_answer makes of what was sent"
+            raise InvalidParameterError("answer", f"{hint}, not {type(answer).__name__}")
         visit = self._visit(ticket, binding, app)
         if isinstance(visit, Denied):
             return visit

@@ -90,10 +90,8 @@ def plan_of(name: object, first: object, then: Iterable[object], face: type[AnyA
     the log, of a flow that locks people out.
     """
     if not isinstance(first, FirstFactor):
-        why = _JOIN if _is_several(first) else "nobody may come in by a second factor alone"
         raise FirstFactorError(
-            f"a login must begin with a first factor, such as Password or Federated, not with "
-            f"{type(first).__name__}: {why}"
+            f"a login must begin with a first factor, such as Password(...), not with {_told(first)}"
         )
     steps = [_second(step).alternatives for step in then]
     auth = _one_authenticator([factor for step in steps for factor in step], face)
@@ -117,14 +115,19 @@ def refuse_async_factors(plan: Plan) -> None:
 def _second(step: object) -> SecondFactor:
     if isinstance(step, SecondFactor):
         return step
-    hint = f": {_JOIN}" if _is_several(step) else ""
-    raise FlowError(
-        f"after the first step come second factors, such as Totp, not {type(step).__name__}{hint}"
-    )
+    raise FlowError(f"after the first step come second factors, such as Totp(...), not {_told(step)}")
 
 
-def _is_several(step: object) -> bool:
-    return isinstance(step, list | tuple | set | frozenset)
+def _told(step: object) -> str:
+    """Name what is no factor that may stand here, with what was probably meant."""
+    name = type(step).__name__
+    if isinstance(step, SecondFactor):
+        return f"{name}: nobody may come in by a second factor alone"
+    if isinstance(step, list | tuple | set | frozenset):
+        return f"{name}: {_JOIN}"
+    if isinstance(step, type):
+        return f"the class {step.__name__}: make a factor of it"
+    return name
 
 
 def _warn_of_recovery_alone(plan: Plan) -> None:

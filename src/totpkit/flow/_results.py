@@ -15,7 +15,7 @@ class _NoTruth:
     __slots__ = ()
 
     def __bool__(self) -> NoReturn:
-        raise FlowError("a result is no yes or no: match it, or ask isinstance(result, Authenticated)")
+        raise FlowError("a result is no yes or no: match it, or ask isinstance(result, ...)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,10 @@ from totpkit._authenticator import AsyncAuthenticator, Authenticator, service_of
 from totpkit._bounds import within
 from totpkit._colour import Inline, Pending, Suspending, drive, refuse_async
 from totpkit._enrollment import Enrollment
-from totpkit._outcome import Accepted, Rejected
+from totpkit._outcome import Rejected
 from totpkit.errors import InvalidParameterError
 from totpkit.flow._callback import AnswersFlag, App
-from totpkit.flow._desk import Desk, NewRecoveryCodes, desk_of
+from totpkit.flow._desk import Confirmed, Desk, NewRecoveryCodes, desk_of
 from totpkit.flow._flows import AsyncAuthFlow, AuthFlow, login_of
 from totpkit.flow._proof import LIFETIME
 from totpkit.flow._results import Denied
@@ -63,11 +63,10 @@ class SelfService:
 
     def confirm_replacement(
         self, proof: str, code: str, *, context: object = None
-    ) -> Accepted | Rejected | Denied:
+    ) -> Confirmed | Rejected | Denied:
         """Take the new phone into use if *code* is its code; the old one ends.
 
-        What is accepted is a :class:`Confirmed`, with a proof in place of *proof*, of the
-        same age.
+        What is accepted has a ``proof`` in place of *proof*, of the same age.
         """
         return drive(self._desk.confirm_replacement(proof, code, App(self._colour, context)))
 
@@ -83,8 +82,8 @@ class SelfService:
         """
         return drive(self._desk.enroll(proof, App(self._colour, context)))
 
-    def confirm(self, proof: str, code: str, *, context: object = None) -> Accepted | Rejected | Denied:
-        """Take the first phone into use if *code* is its code; a :class:`Confirmed` as for a replacement."""
+    def confirm(self, proof: str, code: str, *, context: object = None) -> Confirmed | Rejected | Denied:
+        """Take the first phone into use if *code* is its code; what is accepted has a new ``proof`` too."""
         return drive(self._desk.confirm(proof, code, App(self._colour, context)))
 
     def new_recovery_codes(self, proof: str, *, context: object = None) -> NewRecoveryCodes | Denied:
@@ -129,7 +128,7 @@ class AsyncSelfService:
 
     def confirm_replacement(
         self, proof: str, code: str, *, context: object = None
-    ) -> Pending[Accepted | Rejected | Denied]:
+    ) -> Pending[Confirmed | Rejected | Denied]:
         """See :meth:`SelfService.confirm_replacement`."""
         return Pending(self._desk.confirm_replacement(proof, code, App(self._colour, context)))
 
@@ -143,7 +142,7 @@ class AsyncSelfService:
 
     def confirm(
         self, proof: str, code: str, *, context: object = None
-    ) -> Pending[Accepted | Rejected | Denied]:
+    ) -> Pending[Confirmed | Rejected | Denied]:
         """See :meth:`SelfService.confirm`."""
         return Pending(self._desk.confirm(proof, code, App(self._colour, context)))
 

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from totpkit._ledger import time_by
 from totpkit._outcome import Reason
 from totpkit.errors import InvalidParameterError, InvalidPayloadError
-from totpkit.flow._answers import Answer, parse_answer
+from totpkit.flow._answers import Answer, is_answer, parse_answer
 from totpkit.flow._callback import App
 from totpkit.flow._desk import Confirmed, NewRecoveryCodes
 from totpkit.flow._login import Login
@@ -95,6 +95,8 @@ class SessionKeeper:
         return self._keep(kept, await self.login.begin("", app))
 
     async def answer(self, session: Session, sent: Mapping[str, object], app: App) -> Result:
+        if is_answer(sent):
+            raise InvalidParameterError("sent", "must be what a visitor sent: submit takes an answer")
         try:
             answer = parse_answer(sent)
         except InvalidPayloadError:
@@ -107,7 +109,7 @@ class SessionKeeper:
         return self._keep(kept, await self.login.submit(kept.ticket, answer, "", app))
 
     async def act(
-        self, session: Session, do: Callable[..., T | Denied | Awaitable[T | Denied]], app: App
+        self, session: Session, do: Callable[..., T | Awaitable[T]], app: App
     ) -> T | Challenge | Denied:
         kept = self._of(session)
         if not callable(do):
@@ -115,7 +117,7 @@ class SessionKeeper:
         if self._account_id(kept) is None:
             kept.keep(proof="")
             return Denied(Reason.PROOF_INVALID)
-        result: T | Denied = await app.ask(do, kept.proof)
+        result = await app.ask(do, kept.proof)
         if isinstance(result, Denied):
             return await self._refused(kept, result, app)
         if isinstance(result, Confirmed | NewRecoveryCodes):

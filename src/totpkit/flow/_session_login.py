@@ -71,7 +71,7 @@ class SessionLogin:
         return drive(self._keeper.submit(session, answer, App(self._colour, context)))
 
     def act(
-        self, session: Session, do: Callable[[str], T | Denied], *, context: object = None
+        self, session: Session, do: Callable[[str], T], *, context: object = None
     ) -> T | Challenge | Denied:
         """Return what ``do(proof)`` does, by the proof in the session, and keep the proof that it returns.
 
@@ -116,7 +116,7 @@ class AsyncSessionLogin:
         return Pending(self._keeper.submit(session, answer, App(self._colour, context)))
 
     def act(
-        self, session: Session, do: Callable[[str], Awaitable[T | Denied]], *, context: object = None
+        self, session: Session, do: Callable[[str], Awaitable[T]], *, context: object = None
     ) -> Pending[T | Challenge | Denied]:
         """See :meth:`SessionLogin.act`."""
         return Pending(self._keeper.act(session, do, App(self._colour, context)))
