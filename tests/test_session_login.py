@@ -434,6 +434,28 @@ def test_a_step_up_goes_on(colour: str) -> None:
         assert asks(login.act(session, own.provisioning), *THEN).ticket != ticket
 
 
+@both
+def test_a_step_up_is_left(colour: str) -> None:
+    """Who turns away from a step-up stays logged in; when it has ended, nothing is asked any more."""
+    shop, alice = ready(colour)
+    session: Session = {}
+    come_in(alice, session)
+    shop.clock.advance(301)
+    login = door(shop)
+    asks(login.act(session, desk(shop).provisioning), *THEN)
+    assert login.account_id(session) == WHO
+    asks(login.ask(session), *THEN)
+    shop.clock.advance(601)
+    assert (login.account_id(session), login.ask(session)) == (WHO, None)
+    assert set(session) == {PROOF}
+    asks(login.act(session, desk(shop).provisioning), *THEN)
+    assert login.answer({PROOF: session[PROOF]}, code(alice)) == Denied(Reason.TICKET_INVALID)
+    shop.auth.revoke(WHO)
+    assert (login.account_id(session), login.ask(session)) == (WHO, None)
+    assert login.act(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.account_id(session) is None
+
+
 @pytest.mark.proves("SELF-conditions", "T39")
 @both
 def test_too_weak(colour: str) -> None:
@@ -482,7 +504,11 @@ def test_locked(colour: str) -> None:
     shop.rewrite(failures=cap)
     login = door(shop)
     assert login.act(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
+    shop.rewrite(failures=0)
     shop.clock.advance(301)
+    asks(login.act(session, desk(shop).provisioning), *THEN)
+    shop.rewrite(failures=cap)
+    assert login.ask(session) is None
     assert login.act(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
     assert login.account_id(session) == WHO
 

@@ -88,11 +88,12 @@ class SessionKeeper:
 
     async def ask(self, session: Session, app: App) -> Challenge | Denied | None:
         kept = self._of(session)
+        somebody = self._account_id(kept) is not None
         if kept.ticket:
-            return self._keep(kept, await self.login.resume(kept.ticket, "", app))
-        if self._account_id(kept) is not None:
-            return None
-        return self._keep(kept, await self.login.begin("", app))
+            shown = self._keep(kept, await self.login.resume(kept.ticket, "", app))
+            if isinstance(shown, Challenge) or not somebody:
+                return shown
+        return None if somebody else self._keep(kept, await self.login.begin("", app))
 
     async def answer(self, session: Session, sent: Mapping[str, object], app: App) -> Result:
         if is_answer(sent):

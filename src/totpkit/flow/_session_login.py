@@ -51,7 +51,8 @@ class SessionLogin:
         """Return what the login asks for now; ``None`` if somebody is logged in, and nothing is asked.
 
         Show the same after a reload, the back button, in a second tab. After a
-        :class:`Denied`, or if there is none under way, a login begins.
+        :class:`Denied`, or if there is none under way, a login begins. A step-up that has
+        ended asks nothing: its owner is still logged in.
         """
         return drive(self._keeper.ask(session, App(self._colour, context)))
 
