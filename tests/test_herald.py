@@ -100,15 +100,19 @@ def test_async_handler() -> None:
     assert told == [REVOKED, UNLOCKED]
 
 
-def test_silent() -> None:
-    """Without a logging set-up nothing is printed, whatever happens."""
+@pytest.mark.parametrize(("handler", "last"), [("None", ""), ("lambda _: 1 / 0", "division by zero")])
+def test_no_logging_set_up(handler: str, last: str) -> None:
+    """Where the app has set up no logging, events are silent, and what goes wrong is on standard error."""
     code = (
         "import logging; from totpkit._herald import Herald; from totpkit._colour import Inline, drive;"
-        "from totpkit import events; drive(Herald(Inline(), lambda _: 1 / 0)"
+        f"from totpkit import events; drive(Herald(Inline(), {handler})"
         ".tell(events.Revoked(account_id='a', at=0.0))); print(logging.getLogger('totpkit').handlers)"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("[<NullHandler (NOTSET)>]\n", "")
+    assert done.stdout == "[]\n"
+    assert done.stderr.startswith("on_event raised; the outcome stands\n" if last else "")
+    assert done.stderr.endswith(f"{last}\n" if last else "")
+    assert bool(done.stderr) == bool(last)
     assert logging.getLogger("totpkit").level == logging.NOTSET
 
 

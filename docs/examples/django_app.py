@@ -62,7 +62,6 @@ settings.configure(
     EMAIL_BACKEND=os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend"),  # prints
 )
 django.setup()
-logging.getLogger().addHandler(logging.StreamHandler())  # Django's own shows no other loggers
 
 User = django_auth.get_user_model()
 

@@ -18,7 +18,6 @@ OnEvent = Callable[[Event], Awaitable[None] | None]
 """Is told each event; what it raises is logged and changes nothing."""
 
 _log = logging.getLogger("totpkit")
-_log.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)
