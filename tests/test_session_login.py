@@ -85,6 +85,15 @@ def come_in(alice: Person, session: Session, **parts: Any) -> Authenticated:
     return result
 
 
+def a_while_in(colour: str) -> tuple[Shop, Person, Session]:
+    """Return a shop whose Alice is logged in for longer than an act may be from the last code."""
+    shop, alice = ready(colour)
+    session: Session = {}
+    come_in(alice, session)
+    shop.clock.advance(301)
+    return shop, alice, session
+
+
 def by_recovery_code(alice: Person, session: Session) -> None:
     """Log in by a recovery code."""
     login, codes = door(alice.shop), alice.shop.auth.issue_recovery_codes(WHO)
@@ -413,10 +422,7 @@ def test_an_act_of_the_app_s_own(colour: str) -> None:
 @both
 def test_a_step_up_goes_on(colour: str) -> None:
     """An act that is begun again finds the step-up under way, with the mail that it has sent."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    come_in(alice, session)
-    shop.clock.advance(301)
+    shop, alice, session = a_while_in(colour)
     login, own = door(shop), desk(shop)
     begun = asks(login.act(session, own.provisioning), *THEN)
     login.answer(session, {"type": "send_email"})
@@ -437,10 +443,7 @@ def test_a_step_up_goes_on(colour: str) -> None:
 @both
 def test_a_step_up_is_left(colour: str) -> None:
     """Who turns away from a step-up stays logged in; when it has ended, nothing is asked any more."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    come_in(alice, session)
-    shop.clock.advance(301)
+    shop, alice, session = a_while_in(colour)
     login = door(shop)
     asks(login.act(session, desk(shop).provisioning), *THEN)
     assert login.account_id(session) == WHO

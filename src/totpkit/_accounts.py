@@ -89,7 +89,8 @@ class Accounts:
         await self.revocation(account_id, Scope.OPEN)
 
     async def resync(self, account_id: str, code1: str, code2: str) -> Answer:
-        checked_code(code1), checked_code(code2)
+        for code in (code1, code2):
+            checked_code(code)
         change = await self.ledger.change(
             checked_account_id(account_id), lambda record, terms: resynced(record, code1, code2, terms)
         )

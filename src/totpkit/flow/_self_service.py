@@ -25,6 +25,7 @@ class SelfService:
     Every method answers :class:`Denied` instead: PROOF_INVALID for a proof that is not of
     this flow, of the credential as it is now, or not by factors that are enough;
     PROOF_EXPIRED for one that is, but too old; NOT_ADMITTED; NOT_ENROLLED for an account without a phone.
+    A code that is no ``str`` raises :class:`InvalidParameterError`, whoever asks.
     """
 
     def __init__(
