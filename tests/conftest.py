@@ -4,7 +4,12 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.servers", "tests.shelves", "tests.crew", "tests.consoles"]  # what they share
+pytest_plugins = [
+    "tests.support.database_servers",
+    "tests.support.store_urls",
+    "tests.support.workers",
+    "tests.support.terminal",
+]  # what they share
 
 # No deadline: a busy machine must not fail a test. Every failure prints the blob that repeats it.
 settings.register_profile("explore", deadline=None, print_blob=True)

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 
-from tests.strategies import anything
-from tests.strategies_accounts import ids
+from tests.support.account_strategies import ids
+from tests.support.strategies import anything
 from totpkit import InvalidParameterError
 from totpkit._account_id import checked_account_id
 

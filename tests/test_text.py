@@ -4,7 +4,7 @@ import unicodedata
 
 from hypothesis import given
 
-from tests.strategies import anything
+from tests.support.strategies import anything
 from totpkit._text import has_controls, is_unicode
 
 

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings, strategies as st
 
-from tests.strategies_accounts import ids
+from tests.support.account_strategies import ids
 from totpkit import Cipher, InvalidParameterError, VaultError
 from totpkit.vault import PLAINTEXT, Vault, key_file, new_key
 

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from totpkit.flow._transitions import TRANSITIONS, Event, Stage
+from totpkit._login.transitions import TRANSITIONS, Event, Stage
 
 HERE = Path(__file__).parent
 Table = Mapping[tuple[Stage, Event], Stage]

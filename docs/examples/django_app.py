@@ -77,7 +77,7 @@ def email_of(account_id: str) -> str:
     return User.objects.get(pk=account_id).get_username()
 
 
-def send(mail: totpkit.Mail) -> None:
+def send(mail: totpkit.Email) -> None:
     message = EmailMultiAlternatives(mail.subject, mail.text, "login@acme.example", [mail.to])
     message.attach_alternative(mail.html, "text/html")
     message.send()
@@ -85,8 +85,8 @@ def send(mail: totpkit.Mail) -> None:
 
 store = DjangoStore()
 auth = totpkit.Authenticator(store, issuer="Acme", vault=Vault({"1": key_file(DATA / "vault.key")}))
-by_mail = totpkit.EmailedCode(auth, mailer=send, address_of=email_of)
-second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth) | by_mail
+by_mail = totpkit.EmailCode(auth, mailer=send, address_of=email_of)
+second = totpkit.TotpCode(auth, label_of=email_of) | totpkit.RecoveryCode(auth) | by_mail
 keys = [key_file(DATA / "flow.key")]
 flow = totpkit.AuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
 login, own = totpkit.SessionLogin(flow), totpkit.SelfService(auth, flow)

@@ -70,7 +70,7 @@ if "REDIS_URL" in os.environ:
 else:
     store = ThreadedStore(SQLiteStore(DATA / "totp.db"))
 auth = totpkit.AsyncAuthenticator(store, issuer="Acme", vault=Vault({"1": key_file(DATA / "vault.key")}))
-second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
+second = totpkit.TotpCode(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
 keys = [key_file(DATA / "flow.key")]
 flow = totpkit.AsyncAuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
 login, own = totpkit.AsyncSessionLogin(flow), totpkit.AsyncSelfService(auth, flow)

@@ -52,7 +52,7 @@ def email_of(account_id: str) -> str:
 
 vault = Vault({"1": key_file(DATA / "vault.key")})
 auth = totpkit.Authenticator(SQLiteStore(DATA / "totp.db"), issuer="Acme", vault=vault)
-second = totpkit.Totp(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
+second = totpkit.TotpCode(auth, label_of=email_of) | totpkit.RecoveryCode(auth)
 keys = [key_file(DATA / "flow.key")]
 flow = totpkit.AuthFlow(totpkit.Password(check_password), second, name="shop", keys=keys)
 login, own = totpkit.SessionLogin(flow), totpkit.SelfService(auth, flow)

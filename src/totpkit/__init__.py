@@ -1,186 +1,113 @@
-"""TOTP as a second factor: codes, verification, and what is hard about them.
+"""Two-factor authentication with TOTP (RFC 6238): codes, verification, logins and self-service.
 
-Where to begin:
+- :class:`TOTP`, :class:`HOTP` and :class:`Steam` generate and verify the codes of a :class:`Secret`.
+- :class:`KeyURI` reads and writes what an authenticator app scans; :func:`qr` draws it as a QR code.
+- :class:`Authenticator` keeps a second factor for each account in a store, within a :class:`Policy`.
+- :class:`AuthFlow` runs a login in which TOTP never comes first. :class:`SessionLogin` keeps a login in
+  a web session, and :class:`SelfService` is the user's "my account".
+- ``totpkit.stores``, ``totpkit.vault``, ``totpkit.email``, ``totpkit.events``, ``totpkit.migration`` and
+  ``totpkit.testing`` contain the rest.
 
-- :class:`TOTP` and :class:`HOTP` make and verify the codes of a :class:`Secret`, and so does
-  :class:`Steam`.
-- :class:`KeyURI` reads and writes what a phone scans; :func:`qr` draws it.
-- :class:`Authenticator`, or :class:`AsyncAuthenticator`, keeps one credential an account in a store: it
-  enrolls, verifies each code once, slows guessing down, and issues recovery codes, by a :class:`Policy`.
-- :class:`AuthFlow`, or :class:`AsyncAuthFlow`, is a login in which TOTP is never the first factor;
-  :class:`SessionLogin` keeps it in a web app's session, and :class:`SelfService` is what its users may do
-  in "my account".
-- ``totpkit.stores`` has the stores, ``totpkit.vault`` seals what is in them, ``totpkit.mail`` sends codes,
-  ``totpkit.events`` tells what happened, ``totpkit.migration`` reads exports, and ``totpkit.testing`` helps
-  to test.
-
-All but the errors is imported on first use (PEP 562): the standard library's modules
-behind it cost most of what an import costs. ``__init__.pyi`` tells type checkers the same.
+Everything except the errors is imported on first use (PEP 562), because the imports behind it take far
+longer than ``import totpkit`` should. ``__init__.pyi`` declares the same names for type checkers.
 """
 
-from importlib import import_module
-
 from totpkit.errors import (
+    EmailError,
     FirstFactorError,
     FlowError,
     InvalidParameterError,
     InvalidPayloadError,
     InvalidSecretError,
     InvalidURIError,
-    MailError,
     RecordError,
     StoreError,
     TotpkitError,
     VaultError,
 )
 
-__all__ = [
-    "HOTP",
-    "QR",
-    "TOTP",
-    "Accepted",
-    "Algorithm",
-    "Answer",
-    "AsyncAuthFlow",
-    "AsyncAuthenticator",
-    "AsyncMailer",
-    "AsyncSelfService",
-    "AsyncSessionLogin",
-    "AsyncStore",
-    "AuthFlow",
-    "Authenticated",
-    "Authenticator",
-    "Challenge",
-    "Cipher",
-    "CodeAnswer",
-    "CodePrompt",
-    "Confirmed",
-    "CustomAnswer",
-    "CustomPrompt",
-    "Denied",
-    "EmailAnswer",
-    "EmailPrompt",
-    "EmailedCode",
-    "Enrollment",
-    "EnrollmentPrompt",
-    "Federated",
-    "FederatedAnswer",
-    "FederatedPrompt",
-    "FirstFactor",
-    "FirstFactorError",
-    "FlowError",
-    "InvalidParameterError",
-    "InvalidPayloadError",
-    "InvalidSecretError",
-    "InvalidURIError",
-    "KeyURI",
-    "Mail",
-    "MailError",
-    "MailTemplate",
-    "Mailer",
-    "NewRecoveryCodes",
-    "Password",
-    "PasswordAnswer",
-    "PasswordPrompt",
-    "Policy",
-    "Prompt",
-    "Reason",
-    "RecordError",
-    "RecoveryAnswer",
-    "RecoveryCode",
-    "RecoveryPrompt",
-    "Rejected",
-    "SecondFactor",
-    "Secret",
-    "SelfService",
-    "SendEmail",
-    "SessionLogin",
-    "SkipAnswer",
-    "Status",
-    "Steam",
-    "Store",
-    "StoreError",
-    "Throttle",
-    "Totp",
-    "TotpkitError",
-    "VaultError",
-    "VisitorAnswer",
-    "Window",
-    "parse_answer",
-    "qr",
-]
+__version__ = "0.1.0"
 
-_HOMES = {
-    "HOTP": "_hotp",
-    "QR": "_qr",
-    "TOTP": "_totp",
-    "Accepted": "_outcome",
-    "Algorithm": "_codes",
-    "Answer": "flow._answers",
-    "AsyncAuthFlow": "flow._flows",
-    "AsyncAuthenticator": "_authenticator",
-    "AsyncMailer": "_ports",
-    "AsyncSelfService": "flow._self_service",
-    "AsyncSessionLogin": "flow._session_login",
-    "AsyncStore": "_ports",
-    "AuthFlow": "flow._flows",
-    "Authenticated": "flow._results",
-    "Authenticator": "_authenticator",
-    "Challenge": "flow._results",
-    "Cipher": "_ports",
-    "CodeAnswer": "flow._answers",
-    "CodePrompt": "flow._prompts",
-    "Confirmed": "flow._desk",
-    "CustomAnswer": "flow._answers",
-    "CustomPrompt": "flow._prompts",
-    "Denied": "flow._results",
-    "EmailAnswer": "flow._answers",
-    "EmailPrompt": "flow._prompts",
-    "EmailedCode": "flow._factors",
-    "Enrollment": "_enrollment",
-    "EnrollmentPrompt": "flow._prompts",
-    "Federated": "flow._factors",
-    "FederatedAnswer": "flow._answers",
-    "FederatedPrompt": "flow._prompts",
-    "FirstFactor": "flow._factors",
-    "KeyURI": "_keyuri",
-    "Mail": "_letter",
-    "MailTemplate": "_letter",
-    "Mailer": "_ports",
-    "NewRecoveryCodes": "flow._desk",
-    "Password": "flow._factors",
-    "PasswordAnswer": "flow._answers",
-    "PasswordPrompt": "flow._prompts",
-    "Policy": "_policy",
-    "Prompt": "flow._prompts",
-    "Reason": "_outcome",
-    "RecoveryAnswer": "flow._answers",
-    "RecoveryCode": "flow._factors",
-    "RecoveryPrompt": "flow._prompts",
-    "Rejected": "_outcome",
-    "SecondFactor": "flow._factors",
-    "Secret": "_secret",
-    "SelfService": "flow._self_service",
-    "SendEmail": "flow._answers",
-    "SessionLogin": "flow._session_login",
-    "SkipAnswer": "flow._answers",
-    "Status": "_enrollment",
-    "Steam": "_steam",
-    "Store": "_ports",
-    "Throttle": "_throttle",
-    "Totp": "flow._factors",
-    "VisitorAnswer": "flow._answers",
-    "Window": "_window",
-    "parse_answer": "flow._answers",
-    "qr": "_qr",
-}
+
+# Static imports, so that freezers such as PyInstaller find the modules. The names that a function
+# imports are its local variables, which is how __getattr__ knows where a name comes from.
+def _otp() -> dict[str, object]:
+    from totpkit._otp.hotp import HOTP
+    from totpkit._otp.key_uri import KeyURI
+    from totpkit._otp.qr import QR, qr
+    from totpkit._otp.result import Accepted, Reason, Rejected
+    from totpkit._otp.secret import Secret
+    from totpkit._otp.steam import Steam
+    from totpkit._otp.totp import TOTP
+    from totpkit._otp.truncation import Algorithm
+    from totpkit._otp.window import Window
+
+    return locals()
+
+
+def _account() -> dict[str, object]:
+    from totpkit._account.authenticator import AsyncAuthenticator, Authenticator
+    from totpkit._account.enrollment_views import Enrollment, Status
+    from totpkit._account.policy import Policy
+    from totpkit._account.throttle import Throttle
+    from totpkit._letter import Email, EmailTemplate
+    from totpkit._ports import AsyncMailer, AsyncStore, Cipher, Mailer, Store
+
+    return locals()
+
+
+def _login() -> dict[str, object]:
+    from totpkit._login.answers import (
+        Answer,
+        CodeAnswer,
+        CustomAnswer,
+        EmailAnswer,
+        FederatedAnswer,
+        PasswordAnswer,
+        RecoveryAnswer,
+        SendEmail,
+        SkipAnswer,
+        VisitorAnswer,
+        parse_answer,
+    )
+    from totpkit._login.auth_flow import AsyncAuthFlow, AuthFlow
+    from totpkit._login.factors import (
+        EmailCode,
+        Federated,
+        FirstFactor,
+        Password,
+        RecoveryCode,
+        SecondFactor,
+        TotpCode,
+    )
+    from totpkit._login.my_account import Confirmed, NewRecoveryCodes
+    from totpkit._login.prompts import (
+        CodePrompt,
+        CustomPrompt,
+        EmailPrompt,
+        EnrollmentPrompt,
+        FederatedPrompt,
+        PasswordPrompt,
+        Prompt,
+        RecoveryPrompt,
+    )
+    from totpkit._login.results import Authenticated, Challenge, Denied
+    from totpkit._login.self_service import AsyncSelfService, SelfService
+    from totpkit._login.session_login import AsyncSessionLogin, SessionLogin
+
+    return locals()
+
+
+_LAZY = {name: load for load in (_otp, _account, _login) for name in load.__code__.co_varnames}
+
+__all__ = [*(name for name in dir() if name.endswith("Error")), *_LAZY]  # noqa: PLE0605 - see above
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    return value
+    globals().update(_LAZY[name]())
+    return globals()[name]
 
 
 def __dir__() -> list[str]:

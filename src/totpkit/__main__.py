@@ -2,7 +2,7 @@
 
 import sys
 
-from totpkit._cli import main
+from totpkit._cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -26,7 +26,7 @@ _HTML = """\
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class Email:
     """A letter to one address: as plain text, and as HTML unless that is empty."""
 
     to: str = field(repr=False)
@@ -36,7 +36,7 @@ class Mail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MailTemplate:
+class EmailTemplate:
     """What a letter says, around ``{code}``, ``{minutes}`` (how long it works) and ``{issuer}``.
 
     Braces of other uses are doubled, as for :meth:`str.format`. ``html`` may be empty; in
@@ -58,11 +58,11 @@ class MailTemplate:
         if has_controls(self.subject):
             raise InvalidParameterError("subject", "must be one line without control characters")
 
-    def mail(self, to: str, *, code: str, minutes: int, issuer: str) -> Mail:
+    def mail(self, to: str, *, code: str, minutes: int, issuer: str) -> Email:
         """Return the letter for one address."""
         filled = {"code": code, "minutes": str(minutes), "issuer": issuer}
         safe = {name: escape(value) for name, value in filled.items()}
-        return Mail(
+        return Email(
             to=to,
             subject=self.subject.format_map(filled),
             text=self.text.format_map(filled),

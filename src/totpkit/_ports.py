@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from totpkit._letter import Mail
+from totpkit._letter import Email
 
 
 class Store(Protocol):
@@ -46,14 +46,14 @@ class Cipher(Protocol):
 
 
 class Mailer(Protocol):
-    """Sends a letter, or raises :class:`MailError`; any callable of this shape will do."""
+    """Sends a letter, or raises :class:`EmailError`; any callable of this shape will do."""
 
-    def __call__(self, mail: Mail, /) -> object:
+    def __call__(self, mail: Email, /) -> object:
         """Send it; what is returned says nothing."""
 
 
 class AsyncMailer(Protocol):
     """:class:`Mailer`, awaited."""
 
-    async def __call__(self, mail: Mail, /) -> object:
+    async def __call__(self, mail: Email, /) -> object:
         """Send it; what is returned says nothing."""

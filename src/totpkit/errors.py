@@ -12,7 +12,7 @@
     ├── RecordError              a stored record that cannot be read
     ├── VaultError               a sealed secret that cannot be opened
     ├── StoreError               a store that did not answer
-    └── MailError                a mail that did not leave
+    └── EmailError                a mail that did not leave
 
 No message and no attribute ever holds a secret, a code or a password.
 """
@@ -24,7 +24,7 @@ __all__ = [
     "InvalidPayloadError",
     "InvalidSecretError",
     "InvalidURIError",
-    "MailError",
+    "EmailError",
     "RecordError",
     "StoreError",
     "TotpkitError",
@@ -88,5 +88,5 @@ class StoreError(TotpkitError):
     """
 
 
-class MailError(TotpkitError):
+class EmailError(TotpkitError):
     """A mail did not leave."""

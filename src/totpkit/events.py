@@ -6,11 +6,11 @@ notified. No event holds a secret, a code or a binding.
 
 from dataclasses import dataclass
 
-from totpkit._outcome import Reason
+from totpkit._otp.result import Reason
 
 __all__ = [
     "CodeAccepted",
-    "CodeMailed",
+    "CodeEmailed",
     "CodeRejected",
     "Disabled",
     "EnrollmentBegun",
@@ -134,7 +134,7 @@ class RecoveryCodesLow(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeMailed(Event):
+class CodeEmailed(Event):
     """A code left by mail."""
 
 

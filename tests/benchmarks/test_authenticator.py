@@ -31,10 +31,17 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tests.benchmarks.race import Row, race
-from tests.servers import HOST, Server, postgresql_at, running_postgresql, running_redis, wait_until
+from tests.support.database_servers import (
+    HOST,
+    Server,
+    postgresql_at,
+    running_postgresql,
+    running_redis,
+    wait_until,
+)
 from totpkit import TOTP, Authenticator, Cipher, Secret, Store
-from totpkit._record import Credential, Provision, Record
-from totpkit._sealing import IN_USE
+from totpkit._account.record import Credential, Provision, Record
+from totpkit._account.sealing import IN_USE
 from totpkit.stores.memory import MemoryStore
 from totpkit.stores.redis import PREFIX, RedisStore
 from totpkit.stores.sqlalchemy import SQLAlchemyStore

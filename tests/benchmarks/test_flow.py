@@ -19,7 +19,7 @@ from totpkit import (
     Password,
     PasswordAnswer,
     RecoveryCode,
-    Totp,
+    TotpCode,
 )
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SettableClock, SoftPhone
@@ -39,7 +39,9 @@ def world() -> tuple[SettableClock, Authenticator, AuthFlow, TOTP, list[str]]:
     clock = SettableClock(START - APART)
     auth = Authenticator(MemoryStore(), issuer="Acme", vault=PLAINTEXT, clock=clock)
     check = Password(lambda _name, _password: WHO)
-    flow = AuthFlow(check, Totp(auth) | RecoveryCode(auth), name="shop", keys=[os.urandom(32)], clock=clock)
+    flow = AuthFlow(
+        check, TotpCode(auth) | RecoveryCode(auth), name="shop", keys=[os.urandom(32)], clock=clock
+    )
     first = passed(flow)
     (prompt,) = first.prompts
     assert isinstance(prompt, EnrollmentPrompt)

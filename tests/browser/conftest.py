@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, V
 from tests.browser.people import Customer, Visitor
 from tests.browser.screens import take_over
 from tests.browser.shops import Shop, running
-from tests.servers import missing
+from tests.support.database_servers import missing
 
 APPS = ["flask", "fastapi", "django"]
 PHONE: ViewportSize = {"width": 390, "height": 844}

@@ -11,7 +11,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import urlencode
 
 from tests.browser.shops import STEP, Shop
-from tests.servers import HOST
+from tests.support.database_servers import HOST
 from totpkit.testing import SoftPhone
 
 PASSWORD = "correct horse"  # noqa: S105 - of these people

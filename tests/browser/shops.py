@@ -12,7 +12,7 @@ from pathlib import Path
 from socket import create_connection
 from tempfile import TemporaryDirectory
 
-from tests.servers import HOST, free_port, wait_until
+from tests.support.database_servers import HOST, free_port, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 CLOCKED = Path(__file__).with_name("clocked.py")

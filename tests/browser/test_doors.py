@@ -15,7 +15,7 @@ from tests.browser.conftest import Lent
 from tests.browser.people import REDIRECTS, Customer, Visitor
 from tests.browser.screens import enter, heading, press
 from tests.browser.shops import Shop
-from tests.servers import HOST
+from tests.support.database_servers import HOST
 
 INNER = ["/", "/qr", "/phone"]
 FORGED = [

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
 
-from tests.faces import POLICY, App, wrong
-from tests.servers import Server, postgresql_at
-from tests.shelves import run_with
+from tests.support.authenticators import POLICY, App, wrong
+from tests.support.database_servers import Server, postgresql_at
+from tests.support.store_urls import run_with
 from totpkit import AsyncAuthenticator, Reason, Rejected, StoreError
 from totpkit.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore
 from totpkit.testing import SettableClock, SoftPhone

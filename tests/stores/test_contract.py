@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import pytest
 
 from totpkit import AsyncStore, Store
-from totpkit._contract import _counter, _GivingWay
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import AsyncStoreContract, StoreContract
+from totpkit.testing.store_contract import _counter, _GivingWay
 
 
 class Good:

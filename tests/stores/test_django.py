@@ -19,10 +19,10 @@ from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 
-from tests.django_site import configured, database, options_of
-from tests.faces import App, wrong
-from tests.servers import HOST, free_port, postgresql_at, running_postgresql
 from tests.stores.test_failing_stores import ACCOUNT, fails, goes_on, refuses_all
+from tests.support.authenticators import App, wrong
+from tests.support.database_servers import HOST, free_port, postgresql_at, running_postgresql
+from tests.support.django_project import configured, database, options_of
 from totpkit import InvalidParameterError, Reason, Rejected, Store, StoreError
 from totpkit.stores.django import DjangoStore
 from totpkit.stores.threaded import ThreadedStore
@@ -368,7 +368,7 @@ def test_close(kept: DjangoStore, account: str) -> None:
 
 FORKS = """
 import os, sys
-from tests.django_site import configured, database, options_of
+from tests.support.django_project import configured, database, options_of
 from totpkit.stores.django import DjangoStore
 
 def backend(store):

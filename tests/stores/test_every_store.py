@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from tests.faces import POLICY, App, wrong
-from tests.shelves import run_with
+from tests.support.authenticators import POLICY, App, wrong
+from tests.support.store_urls import run_with
 from totpkit import Accepted, AsyncAuthenticator, AsyncStore, Reason, Rejected, Store
 from totpkit.testing import SettableClock, SoftPhone
 from totpkit.vault import PLAINTEXT

@@ -15,9 +15,16 @@ import sqlalchemy as sa
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.faces import App, wrong
-from tests.servers import HOST, free_port, postgresql_at, running_postgresql, running_redis, wait_until
-from tests.test_kill import is_back
+from tests._account.test_kill import is_back
+from tests.support.authenticators import App, wrong
+from tests.support.database_servers import (
+    HOST,
+    free_port,
+    postgresql_at,
+    running_postgresql,
+    running_redis,
+    wait_until,
+)
 from totpkit import Store, StoreError
 from totpkit.stores.redis import RedisStore
 from totpkit.stores.sqlalchemy import SQLAlchemyStore
@@ -108,7 +115,7 @@ def test_locked(path: Path) -> None:
 
 LIMITS_BIND = """
 import os, resource, sys
-from tests.faces import App, wrong
+from tests.support.authenticators import App, wrong
 from tests.stores.test_failing_stores import ACCOUNT, goes_on, refuses_all
 from totpkit import Policy, Reason, Rejected, StoreError, Throttle
 from totpkit.stores.sqlite import SQLiteStore

@@ -13,8 +13,8 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.servers import HOST, Server, free_port, redis_at, running_redis, wait_until
-from tests.shelves import run_with
+from tests.support.database_servers import HOST, Server, free_port, redis_at, running_redis, wait_until
+from tests.support.store_urls import run_with
 from totpkit import AsyncStore, InvalidParameterError, Store, StoreError
 from totpkit.stores.redis import AsyncRedisStore, RedisStore
 from totpkit.testing import AsyncStoreContract, StoreContract

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool, SingletonThreadPool, StaticPool
 
-from tests.servers import Server, postgresql_at
-from tests.shelves import opened
+from tests.support.database_servers import Server, postgresql_at
+from tests.support.store_urls import opened
 from totpkit import AsyncStore, InvalidParameterError, Store, StoreError
 from totpkit.stores.sqlalchemy import AsyncSQLAlchemyStore, SQLAlchemyStore
 from totpkit.testing import AsyncStoreContract, StoreContract

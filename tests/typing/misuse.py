@@ -8,9 +8,9 @@ import datetime as dt
 from totpkit import HOTP, TOTP, Accepted, Algorithm, KeyURI, Rejected, Secret, Steam, Window, qr
 from totpkit import Token  # E: attr-defined
 from totpkit import Answer, AsyncAuthenticator, AsyncAuthFlow, AsyncSelfService, Authenticator, AuthFlow
-from totpkit import Authenticated, Challenge, CodeAnswer, CustomAnswer, Denied, EmailedCode, Federated
-from totpkit import FederatedAnswer, FirstFactor, Mail, Password, PasswordAnswer, RecoveryCode, SecondFactor
-from totpkit import AsyncSessionLogin, SelfService, SessionLogin, Totp, VisitorAnswer, parse_answer
+from totpkit import Authenticated, Challenge, CodeAnswer, CustomAnswer, Denied, EmailCode, Federated
+from totpkit import FederatedAnswer, FirstFactor, Email, Password, PasswordAnswer, RecoveryCode, SecondFactor
+from totpkit import AsyncSessionLogin, SelfService, SessionLogin, TotpCode, VisitorAnswer, parse_answer
 
 secret = Secret.generate()
 totp = TOTP(secret)
@@ -58,33 +58,33 @@ def compose(auth: Authenticator, later: AsyncAuthenticator, keys: list[bytes]) -
     async def check_later(username: str, password: str) -> str | None:
         return None
 
-    def send(mail: Mail) -> None:
+    def send(mail: Email) -> None:
         pass
 
     first = Password(check)
-    AuthFlow(Totp(auth), name="shop", keys=keys)  # E: arg-type
+    AuthFlow(TotpCode(auth), name="shop", keys=keys)  # E: arg-type
     AuthFlow(RecoveryCode(auth), name="shop", keys=keys)  # E: arg-type
-    AuthFlow(Totp(auth) | RecoveryCode(auth), first, name="shop", keys=keys)  # E: arg-type  # E: arg-type
+    AuthFlow(TotpCode(auth) | RecoveryCode(auth), first, name="shop", keys=keys)  # E: arg-type  # E: arg-type
     AuthFlow(first, Password(check), name="shop", keys=keys)  # E: arg-type
-    AuthFlow(first, Totp(auth), Federated("google"), name="shop", keys=keys)  # E: arg-type
+    AuthFlow(first, TotpCode(auth), Federated("google"), name="shop", keys=keys)  # E: arg-type
     AuthFlow([first], name="shop", keys=keys)  # E: arg-type
-    AuthFlow(first, [Totp(auth)], name="shop", keys=keys)  # E: arg-type
+    AuthFlow(first, [TotpCode(auth)], name="shop", keys=keys)  # E: arg-type
     AuthFlow(name="shop", keys=keys)  # E: call-arg
-    AuthFlow(first, Totp(auth), name="shop", keys=b"k" * 32)  # E: arg-type
-    AuthFlow(first, Totp(auth), name="shop", keys=["k" * 32])  # E: list-item
-    AuthFlow(first, Totp(auth), keys=keys)  # E: call-arg
-    AsyncAuthFlow(Totp(later), name="shop", keys=keys)  # E: arg-type
-    first | Totp(auth)  # E: operator
-    Totp(auth) | first  # E: operator
-    Federated("google") | Password(check) | Totp(auth)  # E: operator
+    AuthFlow(first, TotpCode(auth), name="shop", keys=b"k" * 32)  # E: arg-type
+    AuthFlow(first, TotpCode(auth), name="shop", keys=["k" * 32])  # E: list-item
+    AuthFlow(first, TotpCode(auth), keys=keys)  # E: call-arg
+    AsyncAuthFlow(TotpCode(later), name="shop", keys=keys)  # E: arg-type
+    first | TotpCode(auth)  # E: operator
+    TotpCode(auth) | first  # E: operator
+    Federated("google") | Password(check) | TotpCode(auth)  # E: operator
     Password(lambda username, password: True)  # E: return-value  # E: arg-type
     Password("alice")  # E: arg-type
-    Totp()  # E: call-arg
-    Totp(auth, required="no")  # E: arg-type
-    Totp(auth, label_of=lambda account_id: None)  # E: return-value  # E: arg-type
-    EmailedCode(auth, mailer=send)  # E: call-arg
-    EmailedCode(auth, mailer=print, address_of="a@b.c")  # E: arg-type
-    flow = AuthFlow(first, Totp(auth), name="shop", keys=keys)
+    TotpCode()  # E: call-arg
+    TotpCode(auth, required="no")  # E: arg-type
+    TotpCode(auth, label_of=lambda account_id: None)  # E: return-value  # E: arg-type
+    EmailCode(auth, mailer=send)  # E: call-arg
+    EmailCode(auth, mailer=print, address_of="a@b.c")  # E: arg-type
+    flow = AuthFlow(first, TotpCode(auth), name="shop", keys=keys)
     SelfService(later, flow)  # E: arg-type
     AsyncSelfService(later, flow)  # E: arg-type
     AsyncSessionLogin(flow)  # E: arg-type

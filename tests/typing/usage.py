@@ -27,9 +27,11 @@ from totpkit import (
     CustomAnswer,
     CustomPrompt,
     Denied,
+    Email,
     EmailAnswer,
-    EmailedCode,
+    EmailCode,
     EmailPrompt,
+    EmailTemplate,
     Enrollment,
     EnrollmentPrompt,
     Federated,
@@ -41,8 +43,6 @@ from totpkit import (
     InvalidSecretError,
     InvalidURIError,
     KeyURI,
-    Mail,
-    MailTemplate,
     NewRecoveryCodes,
     Password,
     PasswordAnswer,
@@ -60,7 +60,7 @@ from totpkit import (
     SessionLogin,
     SkipAnswer,
     Steam,
-    Totp,
+    TotpCode,
     TotpkitError,
     VisitorAnswer,
     Window,
@@ -194,12 +194,12 @@ def address_of(account_id: str) -> str | None:
     return f"{account_id}@example.com"
 
 
-def send(mail: Mail) -> None:
+def send(mail: Email) -> None:
     """Send a letter."""
     assert_type(mail.to, str)
 
 
-async def send_later(mail: Mail) -> None:
+async def send_later(mail: Email) -> None:
     """Send a letter."""
     assert_type(mail.html, str)
 
@@ -240,17 +240,17 @@ def flows(auth: Authenticator, later: AsyncAuthenticator) -> tuple[AuthFlow, Asy
     first = Password(check_password) | Federated("google") | MagicLink()
     assert_type(first, FirstFactor)
     second = (
-        Totp(auth, label_of=str.upper, required=lambda account_id: account_id != "acct-2", enroll=True)
+        TotpCode(auth, label_of=str.upper, required=lambda account_id: account_id != "acct-2", enroll=True)
         | RecoveryCode(auth)
-        | EmailedCode(auth, mailer=send, address_of=address_of, template=MailTemplate(html=""))
+        | EmailCode(auth, mailer=send, address_of=address_of, template=EmailTemplate(html=""))
     )
     assert_type(second, SecondFactor)
     flow = AuthFlow(first, second, name="shop", keys=[os.urandom(32)], clock=time.time)
     AuthFlow(Password(check_password), name="shop", keys=(os.urandom(32),))
     awaited = AsyncAuthFlow(
         Password(check_later),
-        Totp(later, required=admits) | HardwareKey(),
-        EmailedCode(later, mailer=send_later, address_of=address_of, digits=8),
+        TotpCode(later, required=admits) | HardwareKey(),
+        EmailCode(later, mailer=send_later, address_of=address_of, digits=8),
         name="shop",
         keys=[os.urandom(32)],
     )

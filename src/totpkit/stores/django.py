@@ -15,8 +15,8 @@ from contextlib import closing, suppress
 from typing import Protocol, TypeVar
 
 from totpkit._extras import extra
-from totpkit._failures import answered
 from totpkit.errors import InvalidParameterError
+from totpkit.stores._failures import answered
 
 with extra("django"):
     from django.db import connections

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from totpkit._bounds import whole, within
 from totpkit._extras import extra
-from totpkit._failures import answered, answered_later
 from totpkit.errors import InvalidParameterError, StoreError
+from totpkit.stores._failures import answered, answered_later
 
 with extra("redis"):
     import redis

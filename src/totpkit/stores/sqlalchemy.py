@@ -10,8 +10,8 @@ failures of the store.
 """
 
 from totpkit._extras import extra
-from totpkit._failures import answered, answered_later
 from totpkit.errors import InvalidParameterError
+from totpkit.stores._failures import answered, answered_later
 
 with extra("sqlalchemy"):
     from sqlalchemy import (

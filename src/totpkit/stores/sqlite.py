@@ -16,8 +16,8 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from totpkit._bounds import within
-from totpkit._failures import answered
 from totpkit.errors import InvalidParameterError, StoreError
+from totpkit.stores._failures import answered
 
 __all__ = ["SQLiteStore"]
 

@@ -3,8 +3,8 @@
 import asyncio
 from functools import partial
 
-from totpkit._failures import answered
 from totpkit._ports import Store
+from totpkit.stores._failures import answered
 
 __all__ = ["ThreadedStore"]
 

@@ -1,0 +1,1 @@
+"""Accounts: enrollment, verification, throttling and recovery codes, kept in a store."""

@@ -1,0 +1,1 @@
+"""Logins as sequences of factors in which TOTP never comes first."""

@@ -1,0 +1,131 @@
+"""Key URIs: what a QR picture tells a phone. Knows nothing of accounts.
+
+Source: https://github.com/google/google-authenticator/wiki/Key-Uri-Format.
+"""
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Self
+
+from totpkit._bounds import whole
+from totpkit._otp import uri_syntax
+from totpkit._otp.decimal import DIGITS
+from totpkit._otp.hotp import HOTP
+from totpkit._otp.secret import Secret
+from totpkit._otp.steam import Steam
+from totpkit._otp.totp import LONGEST_PERIOD, PERIOD, TOTP
+from totpkit._otp.truncation import COUNTERS, Algorithm
+from totpkit.errors import InvalidParameterError, InvalidSecretError, InvalidURIError
+
+_LONGEST_NUMBER = 30
+"""Characters, leading zeros included: the interpreter may refuse to convert many more."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyURI:
+    """An ``otpauth://`` URI: codes, and the names under which a phone shows them.
+
+    Neither name holds a colon, a control character or a leading space, the account is not
+    empty, and the whole has at most 4096 characters; anything else raises
+    :class:`InvalidParameterError`, and so do codes that a key URI cannot describe.
+    ``counter`` is where HOTP starts, 0 unless given, and ``None`` for the other kinds.
+    ``str`` gives the text; ``repr`` keeps the secret to itself.
+    """
+
+    otp: TOTP | HOTP | Steam
+    _: KW_ONLY
+    account: str
+    issuer: str = ""
+    counter: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.otp, TOTP | HOTP | Steam):
+            raise InvalidParameterError("otp", f"must be TOTP, HOTP or Steam, not {type(self.otp).__name__}")
+        if isinstance(self.otp, HOTP):
+            start = 0 if self.counter is None else whole("counter", self.counter, 0, COUNTERS - 1)
+            object.__setattr__(self, "counter", start)
+        elif self.counter is not None:
+            raise InvalidParameterError("counter", "must be None for codes that change with the clock")
+        uri_syntax.build(
+            self.otp.kind, account=self.account, issuer=self.issuer, parameters=self._parameters()
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a key URI, also one that a service has built carelessly.
+
+        The issuer parameter wins over the label's prefix, an account may hold colons or be
+        empty, unknown parameters are ignored, and a short secret is only called weak.
+        Whatever would give wrong codes, or is ambiguous, raises :class:`InvalidURIError`.
+        """
+        read = uri_syntax.read(text)
+        otp = _otp(read.kind, read.parameters)
+        counter = _number(read.parameters, "counter", range(COUNTERS)) if isinstance(otp, HOTP) else None
+        uri = object.__new__(cls)  # past the constructor, which refuses what only others may write
+        parts = {"otp": otp, "account": read.account, "issuer": read.issuer, "counter": counter}
+        for name, value in parts.items():
+            object.__setattr__(uri, name, value)
+        if len(str(uri)) > uri_syntax.LONGEST:  # careless text grows when it is quoted
+            raise InvalidURIError(f"a key URI must have at most {uri_syntax.LONGEST} characters")
+        return uri
+
+    def __str__(self) -> str:
+        return uri_syntax.write(
+            self.otp.kind, account=self.account, issuer=self.issuer, parameters=self._parameters()
+        )
+
+    def _parameters(self) -> Mapping[str, str]:
+        counter = {} if self.counter is None else {"counter": str(self.counter)}
+        return self.otp.uri_parameters() | counter
+
+
+def _otp(kind: str, parameters: Mapping[str, str]) -> TOTP | HOTP | Steam:
+    if kind not in {TOTP.kind, HOTP.kind, Steam.kind}:
+        raise InvalidURIError("a key URI must be of type totp, hotp or steam")
+    secret = _secret(parameters)
+    algorithm = _algorithm(parameters)
+    if _is_steam(kind, parameters):
+        _number(parameters, "digits", range(5, 6), default=5)
+        _number(parameters, "period", range(30, 31), default=30)
+        if algorithm is not Algorithm.SHA1:
+            raise InvalidURIError("algorithm in a key URI for Steam must be SHA1")
+        return Steam(secret)
+    digits = _number(parameters, "digits", DIGITS, default=6)
+    if kind == HOTP.kind:
+        return HOTP(secret, digits, algorithm)
+    period = _number(parameters, "period", range(1, LONGEST_PERIOD + 1), default=PERIOD)
+    return TOTP(secret, digits, algorithm, period)
+
+
+def _is_steam(kind: str, parameters: Mapping[str, str]) -> bool:
+    encoder = parameters.get("encoder", "steam" if kind == Steam.kind else None)
+    if encoder is None:
+        return False
+    if encoder.lower() != "steam" or kind == HOTP.kind:
+        raise InvalidURIError("encoder in a key URI can only be steam, and not with hotp")
+    return True
+
+
+def _secret(parameters: Mapping[str, str]) -> Secret:
+    try:
+        return Secret.from_base32(parameters.get("secret", ""))
+    except InvalidSecretError as error:
+        problem = str(error)
+    raise InvalidURIError(f"a key URI must have a secret: {problem}")  # outside: no context that remembers it
+
+
+def _algorithm(parameters: Mapping[str, str]) -> Algorithm:
+    name = parameters.get("algorithm", Algorithm.SHA1.value)
+    for algorithm in Algorithm:
+        if name.isascii() and name.upper() == algorithm.value:
+            return algorithm
+    raise InvalidURIError("algorithm in a key URI must be SHA1, SHA256 or SHA512")
+
+
+def _number(parameters: Mapping[str, str], name: str, allowed: range, default: int | None = None) -> int:
+    text = parameters.get(name, "" if default is None else str(default))
+    # int() would admit a sign, underscores, spaces and the digits of every script.
+    plain = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+    if plain and int(text) in allowed:
+        return int(text)
+    raise InvalidURIError(f"{name} in a key URI must be plain digits, {allowed[0]} to {allowed[-1]}")

@@ -1,1 +1,0 @@
-"""A login as steps of factors, in which TOTP is never the first."""

@@ -1,0 +1,119 @@
+"""Consoles for tests: streams in memory, a clock that a test sets, and eyes that read a QR picture."""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from totpkit._account.recovery_codes import RecoverySet
+from totpkit._cli.console import Console
+from totpkit._cli.main import run
+
+
+@pytest.fixture(scope="module")
+def quick_codes() -> Iterator[None]:
+    """Hash recovery codes at the least cost: the demo's ten take longer than all the rest of it."""
+    made = RecoverySet.of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RecoverySet, "of", lambda codes, *, cost: made(codes, cost=min(cost, 1)))
+        yield
+
+
+class Screen(io.StringIO):
+    """A stream that calls itself a terminal."""
+
+    def isatty(self) -> bool:
+        """Claim to be one."""
+        return True
+
+
+@dataclass
+class Clock:
+    """A clock that only sleeping moves, until *sleeps* are slept and the user presses Ctrl-C."""
+
+    now: float = 59
+    sleeps: int = 0
+    slept: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, or interrupt."""
+        if len(self.slept) == self.sleeps:
+            raise KeyboardInterrupt
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@dataclass
+class Played:
+    """What a command did: its exit status and all that it wrote."""
+
+    status: int
+    out: str
+    err: str
+
+
+def nobody(prompt: str) -> NoReturn:
+    """Answer a hidden prompt by Ctrl-D."""
+    raise EOFError(prompt)
+
+
+def play(
+    *argv: str,
+    stdin: str = "",
+    typing: bool = False,
+    screen: bool = False,
+    size: tuple[int, int] = (80, 24),
+    environ: Mapping[str, str] | None = None,
+    clock: Clock | None = None,
+    ask_hidden: Callable[[str], str] = nobody,
+) -> Played:
+    """Run a command; *typing* puts a person at the input, *screen* a terminal at the output."""
+    clock = clock or Clock()
+    console = Console(
+        stdin=Screen(stdin) if typing else io.StringIO(stdin),
+        stdout=Screen() if screen else io.StringIO(),
+        stderr=io.StringIO(),
+        environ=environ or {},
+        clock=clock,
+        sleep=clock.sleep,
+        ask_hidden=ask_hidden,
+        size=lambda: os.terminal_size(size),
+    )
+    status = run(argv, console)
+    return Played(status, written(console.stdout), written(console.stderr))
+
+
+def written(stream: object) -> str:
+    """Return what a stream in memory holds."""
+    assert isinstance(stream, io.StringIO)
+    return stream.getvalue()
+
+
+_HALVES = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255), " ": (0, 0)}
+
+
+def scanned(text: str) -> str:
+    """Return what a phone's camera reads from the half-block picture among other lines of *text*."""
+    plain = text.replace("\x1b[97;40m", "").replace("\x1b[0m", "")
+    lines = [line for line in plain.split("\n") if len(line) > 20 and _HALVES.keys() >= set(line)]
+    picture = Image.new("L", (len(lines[0]), 2 * len(lines)))
+    for row, line in enumerate(lines):
+        for column, character in enumerate(line):
+            for half, light in enumerate(_HALVES[character]):
+                picture.putpixel((column, 2 * row + half), light)
+    return read_image(picture.resize((8 * picture.width, 8 * picture.height), Image.Resampling.NEAREST))
+
+
+def read_image(picture: Image.Image) -> str:
+    """Return the text of the one QR code in *picture*."""
+    [found] = zxingcpp.read_barcodes(picture)
+    return found.text
