@@ -46,12 +46,13 @@ def _otp() -> dict[str, object]:
 
 
 def _account() -> dict[str, object]:
-    from totpkit._account.authenticator import AsyncAuthenticator, Authenticator
-    from totpkit._account.enrollment_views import Enrollment, Status
+    from totpkit._account.async_authenticator import AsyncAuthenticator
+    from totpkit._account.authenticator import Authenticator
+    from totpkit._account.enrollment import Enrollment, Status
     from totpkit._account.policy import Policy
     from totpkit._account.throttle import Throttle
-    from totpkit._letter import Email, EmailTemplate
-    from totpkit._ports import AsyncMailer, AsyncStore, Cipher, Mailer, Store
+    from totpkit._ports import AsyncStore, Cipher, Store
+    from totpkit.email import AsyncMailer, Email, EmailTemplate, Mailer
 
     return locals()
 
@@ -70,7 +71,10 @@ def _login() -> dict[str, object]:
         VisitorAnswer,
         parse_answer,
     )
-    from totpkit._login.auth_flow import AsyncAuthFlow, AuthFlow
+    from totpkit._login.async_auth_flow import AsyncAuthFlow
+    from totpkit._login.async_self_service import AsyncSelfService
+    from totpkit._login.async_session_login import AsyncSessionLogin
+    from totpkit._login.auth_flow import AuthFlow
     from totpkit._login.factors import (
         EmailCode,
         Federated,
@@ -80,7 +84,6 @@ def _login() -> dict[str, object]:
         SecondFactor,
         TotpCode,
     )
-    from totpkit._login.my_account import Confirmed, NewRecoveryCodes
     from totpkit._login.prompts import (
         CodePrompt,
         CustomPrompt,
@@ -91,16 +94,16 @@ def _login() -> dict[str, object]:
         Prompt,
         RecoveryPrompt,
     )
-    from totpkit._login.results import Authenticated, Challenge, Denied
-    from totpkit._login.self_service import AsyncSelfService, SelfService
-    from totpkit._login.session_login import AsyncSessionLogin, SessionLogin
+    from totpkit._login.results import Authenticated, Challenge, Confirmed, Denied, NewRecoveryCodes
+    from totpkit._login.self_service import SelfService
+    from totpkit._login.session_login import SessionLogin
 
     return locals()
 
 
 _LAZY = {name: load for load in (_otp, _account, _login) for name in load.__code__.co_varnames}
 
-__all__ = [*(name for name in dir() if name.endswith("Error")), *_LAZY]  # noqa: PLE0605 - see above
+__all__ = [*(name for name in dir() if name.endswith("Error")), *_LAZY]
 
 
 def __getattr__(name: str) -> object:

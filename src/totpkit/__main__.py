@@ -1,4 +1,4 @@
-"""The command line, as ``python -m totpkit``."""
+"""Run the command line as ``python -m totpkit``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Packages that only some users need. Knows nothing of what for."""
+"""Import packages that only some users need. The modules that need an extra use it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,9 +6,12 @@ from contextlib import contextmanager
 
 @contextmanager
 def extra(name: str) -> Iterator[None]:
-    """Import in this block what an extra of totpkit installs; who lacks it is told the command."""
+    """Import the packages of the extra *name* in this block.
+
+    If one is missing, the ``ModuleNotFoundError`` contains the command that installs it.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
-        message = f"{error.name} is missing: pip install 'totpkit[{name}]'"
+        message = f"{error.name} is not installed: run pip install 'totpkit[{name}]'"
         raise ModuleNotFoundError(message, name=error.name, path=error.path) from error

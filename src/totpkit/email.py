@@ -1,66 +1,135 @@
-"""Sending letters by SMTP. Knows nothing of what is in them.
-
-Standard library only: ``smtplib`` and ``email``.
-"""
+"""Emails: the message, the template for emailed codes, and a mailer that sends over SMTP."""
 
 import re
 import smtplib
-import socket
 import ssl
-import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from threading import Event, Lock, Thread
-from typing import Literal, TypeAlias
+from html import escape
+from string import Formatter
+from typing import Literal, Protocol, TypeAlias
 
-from totpkit._bounds import whole, within
-from totpkit._letter import Email
-from totpkit._text import has_controls, is_unicode
+from totpkit._smtp import Server
+from totpkit._validation import checked_int, checked_number, has_controls, is_unicode
 from totpkit.errors import EmailError, InvalidParameterError
 
-__all__ = ["SMTPMailer", "Security"]
+__all__ = ["AsyncMailer", "Email", "EmailTemplate", "Mailer", "SMTPMailer", "Security"]
+
+PLACEHOLDERS = frozenset({"code", "minutes", "issuer"})
+"""The placeholders that a template may contain."""
+
+_TEXT = """\
+Your code for {issuer} is {code}
+
+It works once, for {minutes} minutes, in the browser in which you asked for it.
+If you did not try to sign in, someone else knows your password. Change it.
+"""
+
+_HTML = """\
+<p>Your code for {issuer} is</p>
+<p style="font-size: 2em; letter-spacing: 0.1em"><strong>{code}</strong></p>
+<p>It works once, for {minutes} minutes, in the browser in which you asked for it.</p>
+<p>If you did not try to sign in, someone else knows your password. Change it.</p>
+"""
 
 Security: TypeAlias = Literal["starttls", "tls", "none"]
-"""How the connection is encrypted: after a command in plain text, from its first byte, or not at all."""
+"""How the connection is encrypted: after a STARTTLS command, from the first byte, or not at all."""
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 """RFC 6409, section 3.1; RFC 8314, section 7.3; RFC 5321, section 4.5.4.2."""
 
-_READY = 220
-
 _HOST = re.compile(r"[^\s\x00-\x20\x7f-\xa0/@]{1,253}")
 _PART = r'[^\s\x00-\x20\x7f-\xa0"(),:;<>@\[\]\\]'
 _ADDRESS = rf"(?P<local>{_PART}{{1,64}})@(?P<domain>{_PART}{{1,255}})"
-# Quoted names and comments (RFC 5322, section 3.4) are left out: not all programs read them alike.
+# Quoted names and comments (RFC 5322, section 3.4) are rejected: programs disagree on how to read them.
 _BARE = re.compile(_ADDRESS)
 _NAMED = re.compile(rf'"?(?P<name>[^<>"\x00-\x1f\x7f-\x9f]*?)"? *<{_ADDRESS}>')
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Email:
+    """An email to one address, as plain text and, unless ``html`` is empty, as HTML."""
+
+    to: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    html: str = field(default="", repr=False)
+
+
+class Mailer(Protocol):
+    """Sends an email, or raises :class:`EmailError`. Any callable with this signature is a mailer."""
+
+    def __call__(self, email: Email, /) -> object:
+        """Send *email*. The return value is ignored."""
+
+
+class AsyncMailer(Protocol):
+    """A :class:`Mailer` that returns an awaitable."""
+
+    async def __call__(self, email: Email, /) -> object:
+        """Send *email*. The return value is ignored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmailTemplate:
+    """The text of an emailed code, with the placeholders ``{code}``, ``{minutes}`` and ``{issuer}``.
+
+    ``{minutes}`` is how long the code works. Double any other brace, as for :meth:`str.format`.
+    ``html`` may be empty; values are escaped in it. Raises :class:`InvalidParameterError` for an
+    unknown placeholder, for a text or HTML without ``{code}``, and for a subject of several lines.
+    """
+
+    subject: str = "Your code for {issuer}"
+    text: str = _TEXT
+    html: str = _HTML
+
+    def __post_init__(self) -> None:
+        for name, value in (("subject", self.subject), ("text", self.text), ("html", self.html)):
+            placeholders = _placeholders(name, value)
+            if "code" not in placeholders and name != "subject" and value:
+                raise InvalidParameterError(name, "must contain {code}, or nobody could log in with it")
+        if not self.text:
+            raise InvalidParameterError("text", "must not be empty: some mail programs do not show HTML")
+        if has_controls(self.subject):
+            raise InvalidParameterError("subject", "must be one line without control characters")
+
+    def render(self, *, to: str, code: str, minutes: int, issuer: str) -> Email:
+        """Return the email for the address *to*."""
+        values = {"code": code, "minutes": str(minutes), "issuer": issuer}
+        escaped = {name: escape(value) for name, value in values.items()}
+        return Email(
+            to=to,
+            subject=self.subject.format_map(values),
+            text=self.text.format_map(values),
+            html=self.html.format_map(escaped),
+        )
+
+
 class SMTPMailer:
-    """A :class:`~totpkit.Mailer` that hands each letter to an SMTP server, on a connection of its own.
+    """A :class:`Mailer` that sends each email over an SMTP connection of its own.
 
     *sender* is an address, or ``Acme <no-reply@acme.example>``. *security* is ``"starttls"``,
-    ``"tls"`` from the first byte, or ``"none"``, for a server on this machine; *port* is by
-    default 587, 465 or 25. Certificates are verified, by those that the system trusts or as
-    *context* says; a server that does not offer STARTTLS gets nothing. *username* and
-    *password*, in ASCII, log in, and never without encryption.
+    ``"tls"`` (encrypted from the first byte) or ``"none"``, which is meant for a server on the same
+    machine. *port* defaults to 587, 465 or 25 accordingly. Certificates are verified against the
+    system's trust store, or as *context* says. Nothing is sent to a server that does not offer
+    STARTTLS. *username* and *password* must be ASCII, and need an encrypted connection.
 
-    A call ends within *timeout* seconds, whatever the server does, and raises
-    :class:`EmailError` if it has not taken the letter. (One that took it, and whose answer was
-    lost, delivers it all the same.) Raises :class:`InvalidParameterError` for parameters that
-    are not of this form.
+    A call returns within *timeout* seconds (0.1 to 300), whatever the server does. It raises
+    :class:`EmailError` if the server did not accept the email. If the server accepted it but its
+    reply was lost, the email is delivered all the same. Raises :class:`InvalidParameterError` for
+    invalid parameters.
     """
 
     def __init__(
         self,
         host: str,
-        port: int | None = None,
         *,
         sender: str,
+        port: int | None = None,
         username: str | None = None,
         password: str | None = None,
         security: Security = "starttls",
@@ -70,150 +139,78 @@ class SMTPMailer:
         if security not in _PORTS:
             raise InvalidParameterError("security", f"must be one of {', '.join(_PORTS)}")
         if username is not None and security == "none":
-            raise InvalidParameterError("security", "must be starttls or tls: no password goes in plain")
-        self._host = _checked_host(host)
-        self._port = _PORTS[security] if port is None else whole("port", port, 1, 65_535)
-        self._security = security
+            raise InvalidParameterError(
+                "security", "must be starttls or tls: a password must not be sent in plain text"
+            )
         self._sender = _checked_sender(sender)
-        self._timeout = within("timeout", timeout, 0.1, 300.0)
-        self._context = _checked_context(context)
-        self._log_in = _login(username, password)
+        self._timeout = checked_number("timeout", timeout, 0.1, 300.0)
+        self._security = security
+        tls = _checked_context(context)
+        self._server = Server(
+            host=_checked_host(host),
+            port=_PORTS[security] if port is None else checked_int("port", port, 1, 65_535),
+            tls=None if security == "none" else tls,
+            starttls=security == "starttls",
+            log_in=_login(username, password),
+        )
 
-    def __call__(self, mail: Email, /) -> None:
-        """Send it, or raise :class:`EmailError`, which names no more of the cause than its class."""
-        if not isinstance(mail, Email):
-            raise InvalidParameterError("mail", f"must be a Email, not {type(mail).__name__}")
-        errand = _Errand(self._timeout)
-        errand.run(lambda: self._send(mail, errand))
-        if not errand.is_done:
-            raise EmailError(f"the mail did not leave: {errand.failure}")
+    def __call__(self, email: Email, /) -> None:
+        """Send *email*, or raise :class:`EmailError` with the class name of the cause and nothing else."""
+        if not isinstance(email, Email):
+            raise InvalidParameterError("email", f"must be an Email, not {type(email).__name__}")
+        try:
+            recipient = _recipient(email.to)
+            message = _message(email, self._sender, recipient)
+        except Exception as error:  # noqa: BLE001 - the error may quote the address or the text
+            problem = type(error).__name__
+        else:
+            sender = self._sender.addr_spec
+            self._server.deliver(message, sender, recipient.addr_spec, timeout=self._timeout)
+            return
+        raise EmailError(f"the email was not sent: {problem}")
 
     def __repr__(self) -> str:
-        return f"<SMTPMailer to {self._host}:{self._port} by {self._security}>"
-
-    def _send(self, mail: Email, errand: "_Errand") -> None:
-        to = _recipient(mail.to)
-        letter = _letter(mail, self._sender, to)
-        with closing(errand.connected(self._host, self._port)) as sock:
-            smtp = smtplib.SMTP(local_hostname=_own_name(sock))
-            try:
-                self._greet(smtp, sock)
-                self._log_in(smtp)
-                smtp.send_message(letter, self._sender.addr_spec, [to.addr_spec])
-                errand.is_done = True
-                with suppress(OSError):
-                    smtp.putcmd("QUIT")  # the answer is not worth waiting for
-            finally:
-                smtp.close()
-
-    def _greet(self, smtp: smtplib.SMTP, sock: socket.socket) -> None:
-        smtp.sock = self._encrypted(sock) if self._security == "tls" else sock
-        if smtp.getreply()[0] != _READY:
-            raise ConnectionRefusedError
-        if self._security == "starttls":
-            smtp.ehlo()
-            if not smtp.has_extn("starttls") or smtp.docmd("STARTTLS")[0] != _READY:
-                raise smtplib.SMTPNotSupportedError
-            smtp.sock = self._encrypted(sock)
-            smtp.file = None  # what was sent before the encryption must not be read after it
-            smtp.ehlo()
-
-    def _encrypted(self, sock: socket.socket) -> ssl.SSLSocket:
-        return self._context.wrap_socket(sock, server_hostname=self._host)
+        return f"<SMTPMailer to {self._server.host}:{self._server.port} by {self._security}>"
 
 
-class _Errand:
-    """One letter on its way, in a thread of its own: nothing else ends in time.
-
-    A timeout of a socket begins anew with each byte, and resolving a name knows none.
-    """
-
-    def __init__(self, timeout: float) -> None:
-        self.is_done = False
-        self.failure = TimeoutError.__name__
-        self._deadline = time.monotonic() + timeout
-        self._returned = Event()
-        self._lock = Lock()
-        self._is_over = False
-        self._lifeline: socket.socket | None = None
-
-    def run(self, work: Callable[[], None]) -> None:
-        """Let *work* be done until the deadline, and end it then."""
-        try:
-            Thread(target=self._work, args=(work,), name="totpkit-mail", daemon=True).start()
-            self._returned.wait(self._left())
-        except RuntimeError as error:  # there are no more threads
-            self._failed(error)
-        finally:
-            self._end()
-
-    def connected(self, host: str, port: int) -> socket.socket:
-        """Return a connection that ends at the deadline; each address has its share of the time."""
-        failure = OSError()
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, protocol)
-            try:
-                sock.settimeout(max(self._left() / (len(addresses) - tried), 0.001))
-                sock.connect(address)
-                self._hold(sock)
-            except OSError as error:
-                failure = error
-                sock.close()
-            else:
-                return sock
-        raise failure
-
-    def _work(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it may quote what was sent
-            self._failed(error)
-        finally:
-            self._returned.set()
-
-    def _failed(self, error: Exception) -> None:
-        with self._lock:
-            if not self._is_over:  # what the end itself breaks off is no cause
-                self.failure = type(error).__name__
-
-    def _left(self) -> float:
-        return max(self._deadline - time.monotonic(), 0.0)
-
-    def _hold(self, sock: socket.socket) -> None:
-        with self._lock:
-            if self._is_over:
-                raise TimeoutError
-            sock.settimeout(max(self._left(), 0.001))
-            # Encryption will take the descriptor away from this object; the copy stays.
-            self._lifeline = sock.dup()
-
-    def _end(self) -> None:
-        with self._lock:
-            self._is_over = True
-            if self._lifeline is not None:
-                with suppress(OSError), closing(self._lifeline):
-                    self._lifeline.shutdown(socket.SHUT_RDWR)  # who reads or writes there now wakes up
+def _placeholders(name: str, template: object) -> set[str]:
+    if not isinstance(template, str) or not is_unicode(template):
+        raise InvalidParameterError(name, "must be a str without lone surrogates")
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError:
+        parts = [("", "{", "", None)]
+    found: set[str] = set()
+    for _, placeholder, form, conversion in parts:
+        if placeholder is None:
+            continue
+        if placeholder not in PLACEHOLDERS or form or conversion:
+            known = ", ".join(f"{{{word}}}" for word in sorted(PLACEHOLDERS))
+            raise InvalidParameterError(
+                name, f"may contain no placeholders except {known}; double other braces"
+            )
+        found.add(placeholder)
+    return found
 
 
-def _letter(mail: Email, sender: Address, to: Address) -> EmailMessage:
-    letter = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))  # any server takes that
-    letter["From"] = sender
-    letter["To"] = to
-    letter["Subject"] = mail.subject
-    letter["Date"] = formatdate()
-    letter["Message-ID"] = make_msgid(domain=sender.domain)
-    letter["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5: no notice of absence answers it
-    letter.set_content(mail.text)
-    if mail.html:
-        letter.add_alternative(mail.html, subtype="html")
-    return letter
+def _message(email: Email, sender: Address, recipient: Address) -> EmailMessage:
+    message = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))  # every server accepts 7bit
+    message["From"] = sender
+    message["To"] = recipient
+    message["Subject"] = email.subject
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain=sender.domain)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5: suppresses out-of-office replies
+    message.set_content(email.text)
+    if email.html:
+        message.add_alternative(email.html, subtype="html")
+    return message
 
 
 def _recipient(to: str) -> Address:
     found = _BARE.fullmatch(to)
     if found is None:
-        raise ValueError("not of the form name@domain")
+        raise ValueError("must have the form name@domain")
     return Address(username=found["local"], domain=found["domain"])
 
 
@@ -222,13 +219,13 @@ def _checked_sender(sender: object) -> Address:
         found = _BARE.fullmatch(sender) or _NAMED.fullmatch(sender)
         if found is not None:
             return Address(found.groupdict().get("name", ""), found["local"], found["domain"])
-    raise InvalidParameterError("sender", "must be of the form name@domain or Name <name@domain>")
+    raise InvalidParameterError("sender", "must have the form name@domain or Name <name@domain>")
 
 
 def _checked_host(host: object) -> str:
     if isinstance(host, str) and is_unicode(host) and _HOST.fullmatch(host):
         return host
-    raise InvalidParameterError("host", "must be the name or the address of a server, without a port")
+    raise InvalidParameterError("host", "must be a host name or an IP address, without a port")
 
 
 def _checked_context(context: object) -> ssl.SSLContext:
@@ -240,18 +237,12 @@ def _checked_context(context: object) -> ssl.SSLContext:
 
 
 def _login(username: object, password: object) -> Callable[[smtplib.SMTP], object]:
-    """Return what logs in: a function, as neither ``vars`` nor a pickle looks into one."""
+    """Return a function that logs in. A closure, because neither ``vars`` nor pickle shows its values."""
     if username is None and password is None:
         return lambda _: None
     if not (isinstance(username, str) and isinstance(password, str)):
         raise InvalidParameterError("password", "and username must be str, both or neither")
     for name, value in (("username", username), ("password", password)):
-        if not value or not value.isascii() or has_controls(value):  # smtplib sends no other
+        if not value or not value.isascii() or has_controls(value):  # smtplib cannot send anything else
             raise InvalidParameterError(name, "must be ASCII without control characters, and not empty")
     return lambda smtp: smtp.login(username, password)
-
-
-def _own_name(sock: socket.socket) -> str:
-    """Return this end's address (RFC 5321, section 4.1.3): to look up a name would cost a query."""
-    address = sock.getsockname()[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

@@ -1,7 +1,7 @@
-"""What an app may want to log, or tell its user. Knows nothing of who listens.
+"""The events that an authenticator passes to ``on_event``, for logs and for notices to the user.
 
-NIST SP 800-63B-4, section 4.1: enrollment, recovery, revocation, lock and unlock are to be
-notified. No event holds a secret, a code or a binding.
+NIST SP 800-63B-4, section 4.1, asks for notices of enrollment, recovery, revocation, locking and
+unlocking. No event contains a secret, a code or a binding.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to an account, at a time in Unix seconds."""
+    """Something that happened to an account. ``at`` is in Unix seconds."""
 
     account_id: str
     at: float
@@ -41,28 +41,28 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentBegun(Event):
-    """A new secret waits for its first code until ``expires_at``."""
+    """An enrollment began. Its first code is accepted until ``expires_at``, in Unix seconds."""
 
     expires_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentConfirmed(Event):
-    """A first code was right; ``replaced`` tells whether another phone stopped working."""
+    """The first code was correct. ``replaced`` says whether another phone stopped working."""
 
     replaced: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentImported(Event):
-    """A phone that another program enrolled was taken over; ``weak`` tells whether its secret is short."""
+    """A phone from another program was imported. ``weak`` says whether its secret is below 128 bits."""
 
     weak: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeAccepted(Event):
-    """A code was right and is spent."""
+    """A code was correct and is now spent."""
 
     step: int
     drift: int
@@ -70,10 +70,10 @@ class CodeAccepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRejected(Event):
-    """An answer was refused; ``failures`` have come since the last success.
+    """An answer was rejected. ``failures`` is their number since the last success.
 
-    ``after`` names what the login had passed before: with ``("password",)`` in it, somebody
-    knew the password and not the code (ASVS 5.0, 6.3.5).
+    ``after`` contains the factors that the login had already passed. If it contains ``"password"``,
+    someone knew the password but not the code (ASVS 5.0, 6.3.5).
     """
 
     reason: Reason
@@ -83,26 +83,26 @@ class CodeRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttled(Event):
-    """An attempt came during a wait; it was neither answered nor counted."""
+    """An attempt during a wait was neither checked nor counted. ``retry_after`` is in seconds."""
 
     retry_after: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disabled(Event):
-    """The credential answers no more until it is unlocked: the failures reached the cap."""
+    """The failures reached the cap. Verification is disabled until the app calls ``unlock``."""
 
     failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlocked(Event):
-    """Failures and wait were forgotten at the app's word."""
+    """The app called ``unlock``, which reset the failures and ended the wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resynchronized(Event):
-    """Two consecutive codes told the drift of a clock."""
+    """Two consecutive codes showed how many steps the phone's clock is off."""
 
     drift: int
 
@@ -114,50 +114,51 @@ class ProvisioningShown(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCodesIssued(Event):
-    """New recovery codes replace all older ones."""
+    """New recovery codes replaced all older ones."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCodeUsed(Event):
-    """A recovery code was right and is spent."""
+    """A recovery code was correct and is now spent."""
 
     left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCodesLow(Event):
-    """Few recovery codes are left: time to issue new ones."""
+    """Few recovery codes are left. Ask the user to create new ones."""
 
     left: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeEmailed(Event):
-    """A code left by mail."""
+    """A code was sent by email."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorAccepted(Event):
-    """A mailed code was right and is spent, or a factor of the app's own was passed."""
+    """A code sent by email was correct and is now spent, or a custom factor was passed."""
 
     factor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Event):
-    """Secret, pending secret and recovery codes are gone, and older tickets and proofs; failures stay.
+    """The secrets and recovery codes were deleted, and older tickets and proofs ended. Failures stay.
 
-    It is told of each revocation, of an account that had nothing too: what its logins held has ended.
+    Every revocation sends this event, even if the account had no phone, because it ends the
+    account's logins.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten(Event):
-    """Nothing is stored of the account any more."""
+    """Everything that was stored for the account was deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resealed(Event):
-    """The secret was sealed anew, with the newest key."""
+    """The secret was sealed again with the newest key."""

@@ -1,6 +1,6 @@
-"""Sealing secrets for storage. Knows nothing of what is stored with them.
+"""Seal secrets before they are stored. An :class:`~totpkit.Authenticator` takes a vault as ``vault=``.
 
-:class:`Vault` needs the extra ``totpkit[vault]``, which is the ``cryptography`` package.
+:class:`Vault` requires the extra ``totpkit[vault]``, which installs ``cryptography``.
 """
 
 import base64
@@ -21,60 +21,63 @@ __all__ = ["PLAINTEXT", "Plaintext", "Vault", "key_file", "new_key"]
 KEY_BYTES = 32
 """AES-256."""
 
-_NONCE_BYTES = 12  # NIST SP 800-38D, section 5.2.1.1: what GCM is made for
-_LONGEST_ID = 64
-_ID = frozenset(string.ascii_letters + string.digits + "._-")
+_NONCE_BYTES = 12  # the length that NIST SP 800-38D, section 5.2.1.1, recommends
+_LONGEST_KEY_ID = 64
+_KEY_ID_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._-")
 _PLAIN = "plain:"
 _SEALED = "aesgcm:"
 
 
 def new_key() -> bytes:
-    """Return a new random key for a :class:`Vault`; ``totpkit key`` prints one in base64."""
+    """Return a new random key of 32 bytes for a :class:`Vault`. ``totpkit key`` prints one in base64."""
     return os.urandom(KEY_BYTES)
 
 
 def key_file(path: str | os.PathLike[str]) -> bytes:
-    """Return the key that a file holds; make it, readable by its owner alone, if there is none.
+    """Return the key in the file *path*, and create the file with a new key if it does not exist.
 
-    For an app on one machine, where no secrets manager keeps its keys. Processes that start
-    at once get the same key. The file holds what ``totpkit key`` prints. It belongs into no
-    repository, and not into the backup that has the records; but have a copy: without the
-    key of a :class:`Vault` no phone works any more. Who may read a file that is there already
-    is not looked at.
+    This is for an app on a single machine without a secrets manager. Processes that start at the
+    same time get the same key. The file contains what ``totpkit key`` prints, and a new file is
+    readable only by its owner. The permissions of an existing file are not checked.
 
-    Raises :class:`InvalidParameterError` for a file that holds no key, and ``OSError`` where
-    it cannot be read or made.
+    Keep the file out of your repository and apart from the backup of the records, but do back it
+    up: without the key of a :class:`Vault`, every enrolled phone stops working.
+
+    Raises :class:`InvalidParameterError` for a file that does not contain a key, and ``OSError``
+    if the file cannot be read or created.
     """
     file = Path(path)
     if not file.exists():
-        _make_key_file(file)
+        _create_key_file(file)
     try:
         key = a2b_base64(file.read_bytes().strip(), strict_mode=True)
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        wanted = "must name a file with what `totpkit key` prints, or none yet"
-        raise InvalidParameterError("path", f"{wanted}: {str(file)!r} holds something else")
+        wanted = "must name a file that contains the output of `totpkit key`, or a file to create"
+        raise InvalidParameterError("path", f"{wanted}; {str(file)!r} contains something else")
     return key
 
 
-def _make_key_file(file: Path) -> None:
-    # Written beside it and then linked: nobody reads half a key, and the first of many wins.
+def _create_key_file(file: Path) -> None:
+    # The key is written to a temporary file, which then gets its final name as a hard link. So no
+    # process can read half a key, and if several create the file, the first one wins.
     try:
         descriptor, name = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".key", dir=file.parent)
-    except OSError as error:  # it names the file beside
+    except OSError as error:  # it contains the temporary name
         raise OSError(error.errno, error.strerror, str(file)) from None
-    fresh = Path(name)
+    temporary = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as written:
-            written.write(b2a_base64(new_key()))
-            written.flush()
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(b2a_base64(new_key()))
+            stream.flush()
             os.fsync(descriptor)
         with suppress(FileExistsError):
-            file.hardlink_to(fresh)
+            file.hardlink_to(temporary)
     finally:
-        fresh.unlink()
-    with suppress(OSError):  # not every system can; without it a power cut could take the name away
+        temporary.unlink()
+    # After a power failure, the new name could be missing if the folder was not synced (fsync(2)).
+    with suppress(OSError):  # not every system can open or sync a folder
         folder = os.open(file.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -83,23 +86,24 @@ def _make_key_file(file: Path) -> None:
 
 
 class Vault:
-    """AES-256-GCM, with account and purpose as associated data (NIST SP 800-38D).
+    """Seal secrets with AES-256-GCM (NIST SP 800-38D). Account and purpose are associated data.
 
-    *keys* maps key ids to keys of 32 bytes: the first seals, all open. To rotate, put a new
-    one first; each record is sealed anew at its next write. An id is 1 to 64 characters of
-    letters, digits, ``.``, ``_`` and ``-``, and never names another key later.
+    *keys* maps key ids to keys of 32 bytes. The first key seals, and all of them open. To rotate,
+    put a new key first; each record is then sealed with it at its next write. A key id has 1 to 64
+    characters: letters, digits, ``.``, ``_`` and ``-``. Never give the id of an old key to a new
+    one.
 
-    Nonces are random: one key seals 2**32 secrets at most (NIST SP 800-38D, section 8.3).
-    Raises :class:`InvalidParameterError` for keys that are not of this form.
+    Nonces are random, so one key may seal at most 2**32 secrets (NIST SP 800-38D, section 8.3).
+    Raises :class:`InvalidParameterError` for keys that do not have this form.
     """
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         if not isinstance(keys, Mapping) or not keys:
-            raise InvalidParameterError("keys", "must map one id or more to keys, the newest first")
+            raise InvalidParameterError("keys", "must map one or more key ids to keys, the newest first")
         with extra("vault"):
             from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - an extra
             from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - an extra
-        self._refusals = (InvalidTag, ValueError)
+        self._failures = (InvalidTag, ValueError)
         self._ciphers: dict[str, _Cipher] = {}
         for key_id, key in keys.items():
             self._ciphers[_checked_id(key_id)] = AESGCM(_checked_key(key))
@@ -107,33 +111,35 @@ class Vault:
         self._prefix = f"{_SEALED}{self._newest}:"
 
     def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
-        """Return *secret* sealed with the first key, for this account and purpose alone."""
+        """Return *secret*, sealed with the first key for this account and purpose."""
         nonce = os.urandom(_NONCE_BYTES)
         context = _context(self._newest, account_id, purpose)
         box = nonce + self._ciphers[self._newest].encrypt(nonce, secret, context)
         return self._prefix + base64.b64encode(box).decode("ascii")
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
-        """Return what was sealed for this account and purpose.
+        """Return the secret that was sealed for this account and purpose.
 
-        Raises :class:`VaultError` if the key is not at hand, or if anything was changed.
+        Raises :class:`VaultError` if the vault does not have the key, or if anything was changed.
         """
         scheme, key_id, box = _split(sealed)
         cipher = self._ciphers.get(key_id)
         if scheme != _SEALED:
-            raise VaultError("a stored secret is not one that a Vault has sealed")
+            raise VaultError("a stored secret was not sealed by a Vault")
         if cipher is None:
-            raise VaultError("a stored secret is sealed with a key that is not at hand")
+            raise VaultError(
+                "a stored secret is sealed with a key that this Vault does not have: add the key to keys"
+            )
         try:
             return cipher.decrypt(
                 box[:_NONCE_BYTES], box[_NONCE_BYTES:], _context(key_id, account_id, purpose)
             )
-        except self._refusals:
+        except self._failures:
             pass
-        raise VaultError("a stored secret was changed, or sealed for another account or by another key")
+        raise VaultError("a stored secret was changed, or was sealed for another account or with another key")
 
     def is_current(self, sealed: str) -> bool:
-        """Return whether the first key has sealed it."""
+        """Return whether *sealed* was made with the first key."""
         return sealed.startswith(self._prefix)
 
     def __repr__(self) -> str:
@@ -141,23 +147,26 @@ class Vault:
 
 
 class Plaintext:
-    """No sealing at all: whoever reads the store can make codes. Only :data:`PLAINTEXT` is one."""
+    """Store secrets without encryption. Anyone who can read the store can generate codes.
+
+    Use the instance :data:`PLAINTEXT`.
+    """
 
     def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
-        """Return *secret* in base64."""
+        """Return *secret* in base64, without encryption."""
         del account_id, purpose
         return _PLAIN + base64.b64encode(secret).decode("ascii")
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
-        """Return what was written in plain; :class:`VaultError` for anything sealed."""
+        """Return the secret. Raises :class:`VaultError` if it is sealed."""
         del account_id, purpose
         scheme, _, raw = _split(sealed)
         if scheme != _PLAIN or not raw:
-            raise VaultError("a stored secret is not in plain text, but no vault was given")
+            raise VaultError("a stored secret is not plain text: pass the Vault that sealed it")
         return raw
 
     def is_current(self, sealed: str) -> bool:
-        """Return whether it was written in plain."""
+        """Return whether *sealed* is in the form that :meth:`seal` returns."""
         return sealed.startswith(_PLAIN)
 
     def __repr__(self) -> str:
@@ -165,7 +174,7 @@ class Plaintext:
 
 
 PLAINTEXT = Plaintext()
-"""The cipher that doesn't: for tests and demonstrations, asked for by name."""
+"""A vault that does not encrypt, for tests and demonstrations."""
 
 
 class _Cipher(Protocol):
@@ -175,7 +184,7 @@ class _Cipher(Protocol):
 
 
 def _context(key_id: str, account_id: str, purpose: str) -> bytes:
-    # Neither ids of keys nor purposes hold a zero byte, so no two triples meet.
+    # Key ids and purposes contain no zero byte, so two different triples never give the same bytes.
     return f"totpkit\0{key_id}\0{purpose}\0{account_id}".encode()
 
 
@@ -189,13 +198,20 @@ def _split(sealed: str) -> tuple[str, str, bytes]:
         raw = a2b_base64(text)
     except ValueError:
         return "", "", b""
-    # What is not written as we write it is not ours: other digits, other bits in the last one.
+    # a2b_base64 skips foreign characters and ignores the unused bits of the last digit. Accept only
+    # the exact text that seal() writes, so that every change is detected.
     return (scheme, key_id, raw) if b2a_base64(raw, newline=False).decode("ascii") == text else ("", "", b"")
 
 
 def _checked_id(key_id: object) -> str:
-    if not isinstance(key_id, str) or not 0 < len(key_id) <= _LONGEST_ID or not _ID.issuperset(key_id):
-        raise InvalidParameterError("keys", f"must have ids of 1 to {_LONGEST_ID} of A-Z a-z 0-9 . _ -")
+    if (
+        not isinstance(key_id, str)
+        or not 0 < len(key_id) <= _LONGEST_KEY_ID
+        or not _KEY_ID_CHARACTERS.issuperset(key_id)
+    ):
+        raise InvalidParameterError(
+            "keys", f"must have key ids of 1 to {_LONGEST_KEY_ID} characters from A-Z a-z 0-9 . _ -"
+        )
     return key_id
 
 
@@ -203,7 +219,7 @@ def _checked_key(key: object) -> bytes:
     if not isinstance(key, bytes) or len(key) != KEY_BYTES:
         raise InvalidParameterError(
             "keys",
-            f"must be bytes, {KEY_BYTES} for each id: "
-            "make them with new_key(), or decode what `totpkit key` prints by base64",
+            f"must contain keys of {KEY_BYTES} bytes: "
+            "generate them with new_key(), or base64-decode the output of `totpkit key`",
         )
     return key

@@ -1,15 +1,14 @@
-"""Codes sent by mail: when one may be sent, and what it is worth. Pure; knows nothing of letters.
+"""Emailed codes: when one may be sent, and when one is accepted.
 
-Source: NIST SP 800-63B-4, section 3.1.3.2, for the ten minutes and the single use.
+NIST SP 800-63B-4, section 3.1.3.2 limits a code to ten minutes and one use.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hmac import compare_digest
 
-from totpkit._account.attempts import Terms, failed, refusal
-from totpkit._account.record import Mailed, Record
-from totpkit._account.verify import Decided
+from totpkit._account.attempts import Context, Decision, fail, refuse, succeed
+from totpkit._account.record import EmailedCode, Record
 from totpkit._otp.result import Accepted, Reason, Rejected
 
 HOUR = 3600.0
@@ -18,66 +17,70 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class EmailLimits:
-    """How long a code works, how soon the next can be sent, in seconds; and how many in an hour."""
+    """How long a code works and how soon the next one may be sent, in seconds, and how many per hour."""
 
     lifetime: float
     cooldown: float
     hourly: int
 
 
-def sent(
-    record: Record, digest: bytes, owner: bytes, mail_terms: EmailLimits, terms: Terms
+def send(
+    record: Record, digest: bytes, owner: bytes, limits: EmailLimits, context: Context
 ) -> tuple[Record, Rejected | None]:
-    """Note a code that is about to be sent, in place of any older one, or why none is.
+    """Note a code that is about to be sent, in place of any older one, or return why none may be sent.
 
-    Asking for codes neither counts as a failure nor forgives one.
+    Requesting a code neither counts as a failure nor resets the failure count.
     """
-    refused = refusal(record, terms)
+    refused = refuse(record, context)
     if refused is not None:
         return record, refused
-    known = () if record.mailed is None else record.mailed.sent
-    recent = tuple(time for time in known if time > terms.now - HOUR)
-    waits = [max(recent) + mail_terms.cooldown] if recent else []
-    waits += [sorted(recent)[-mail_terms.hourly] + HOUR] if len(recent) >= mail_terms.hourly else []
-    wait = max(waits, default=terms.now) - terms.now
+    known = () if record.emailed is None else record.emailed.sent
+    recent = tuple(time for time in known if time > context.now - HOUR)
+    ends = [max(recent) + limits.cooldown] if recent else []
+    if len(recent) >= limits.hourly:
+        ends.append(sorted(recent)[-limits.hourly] + HOUR)
+    wait = max(ends, default=context.now) - context.now
     if wait > 0:
         return record, Rejected(Reason.THROTTLED, retry_after=wait)
-    expires_at = terms.now + mail_terms.lifetime
-    mailed = Mailed(digest=digest, owner=owner, expires_at=expires_at, sent=(*recent, terms.now))
-    return replace(record, mailed=mailed), None
+    expires_at = context.now + limits.lifetime
+    emailed = EmailedCode(digest=digest, owner=owner, expires_at=expires_at, sent=(*recent, context.now))
+    return replace(record, emailed=emailed), None
 
 
-def unsent(record: Record, digest: bytes, mail_terms: EmailLimits) -> Record:
-    """Return the record after a mail that did not leave: its code is worth nothing, its cooldown over.
+def unsend(record: Record, digest: bytes, limits: EmailLimits) -> Record:
+    """Return the record after an email failed: its code is worthless and its cooldown is over.
 
-    It counts for the hour all the same: a server may have taken it and only its answer was lost.
+    It still counts towards the hourly limit, because the server may have accepted the email and only
+    its reply was lost.
     """
-    mailed = record.mailed
-    if mailed is None or mailed.digest != digest:
+    emailed = record.emailed
+    if emailed is None or emailed.digest != digest:
         return record
-    sent = (*mailed.sent[:-1], max(mailed.sent[-1] - mail_terms.cooldown, 0.0))
-    return replace(record, mailed=replace(mailed, digest=b"", sent=sent))
+    sent = (*emailed.sent[:-1], max(emailed.sent[-1] - limits.cooldown, 0.0))
+    return replace(record, emailed=replace(emailed, digest=b"", sent=sent))
 
 
-def live(record: Record, owner: bytes, now: float) -> Mailed | None:
-    """Return the mailed code that *owner* asked for and may still use."""
-    mailed = record.mailed
-    if mailed is None or not mailed.digest or now >= mailed.expires_at:
+def live_code(record: Record, owner: bytes, now: float) -> EmailedCode | None:
+    """Return the emailed code that *owner* requested and may still use."""
+    emailed = record.emailed
+    if emailed is None or not emailed.digest or now >= emailed.expires_at:
         return None
-    return mailed if compare_digest(mailed.owner, owner) else None
+    return emailed if compare_digest(emailed.owner, owner) else None
 
 
-def mail_checked(record: Record, digests: Sequence[bytes] | None, owner: bytes, terms: Terms) -> Decided:
-    """Decide whether a typed code of these hashes, one of each key, is the one that was mailed; spend it."""
-    refused = refusal(record, terms)
+def verify(record: Record, digests: Sequence[bytes] | None, owner: bytes, context: Context) -> Decision:
+    """Decide whether a typed code is the one that was emailed, and spend it.
+
+    *digests* are the hashes of the typed code with each key, or ``None`` if it is malformed.
+    """
+    refused = refuse(record, context)
     if refused is not None:
         return record, refused
-    mailed = live(record, owner, terms.now)
-    if mailed is None:
+    emailed = live_code(record, owner, context.now)
+    if emailed is None:
         return record, Rejected(Reason.EXPIRED)
     if digests is None:
-        return failed(record, terms), Rejected(Reason.MALFORMED)
-    if not any([compare_digest(mailed.digest, digest) for digest in digests]):  # noqa: C419 - no early exit
-        return failed(record, terms), Rejected(Reason.MISMATCH)
-    spent = replace(record, mailed=replace(mailed, digest=b""), failures=0, retry_at=None)
-    return spent, Accepted(0)
+        return fail(record, context), Rejected(Reason.MALFORMED)
+    if not any([compare_digest(emailed.digest, digest) for digest in digests]):  # noqa: C419 - no early exit
+        return fail(record, context), Rejected(Reason.MISMATCH)
+    return succeed(replace(record, emailed=replace(emailed, digest=b"")), context), Accepted(0)

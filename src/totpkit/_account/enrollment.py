@@ -1,31 +1,81 @@
-"""Enrolling in two phases: a secret is shown, then its first code confirms it; and importing. Pure.
+"""Enroll a device in two steps: show a secret, then confirm it with its first code.
 
-Knows nothing of storage; see :mod:`totpkit._account.verify` for the shape of the rules.
+Also: import a device, cancel an enrollment, revoke, and the values that an app shows about it.
 """
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hmac import compare_digest
 from itertools import product
 
-from totpkit._account.attempts import Terms, failed, refusal, unlocked
-from totpkit._account.record import Credential, Pending, Provision, Record
+from totpkit._account.attempts import Context, Decision, fail, refuse, succeed
+from totpkit._account.record import EnrolledDevice, PendingDevice, Record, SealedSecret
 from totpkit._account.throttle import DAY
-from totpkit._account.verify import Decided, bounded, followed
-from totpkit._bounds import whole
-from totpkit._otp.decimal import DIGITS
+from totpkit._account.verify import bounded, follow
+from totpkit._otp.qr import QR, qr
 from totpkit._otp.result import Reason, Rejected
+from totpkit._otp.secret import Secret
 from totpkit._otp.totp import PERIOD, TOTP
-from totpkit._otp.truncation import COUNTERS, Algorithm
-from totpkit._text import is_unicode
+from totpkit._otp.truncation import COUNTERS, DIGITS, Algorithm
+from totpkit._validation import checked_int, is_unicode
 from totpkit.errors import InvalidParameterError
 
 
-def owner_of(binding: str) -> bytes:
-    """Return the hash under which a binding is stored: records are read by more eyes than sessions.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrollment:
+    """A secret as its owner may see it: as a QR code, or as text to type.
 
-    Raises :class:`InvalidParameterError` for anything but a ``str`` that UTF-8 can write.
+    ``expires_at`` is when a pending secret expires, in Unix seconds, and ``None`` for an enrolled
+    one. Treat it like a password: show it only to its owner, prevent caching, and keep no copy.
+    """
+
+    uri: str = field(repr=False)
+    secret: Secret = field(repr=False)
+    label: str
+    issuer: str
+    expires_at: float | None = None
+
+    def qr(self) -> QR:
+        """Return the QR code to scan. It is always the same for the same secret."""
+        return qr(self.uri)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return it for a page or a JSON client, with the QR code as a ``data:`` URI."""
+        return {
+            "type": "enrollment",
+            "uri": self.uri,
+            "secret": self.secret.grouped(),
+            "qr": self.qr().data_uri(),
+            "label": self.label,
+            "issuer": self.issuer,
+            "expires_at": self.expires_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What an app may show about an account's second factor. Nothing in it is secret.
+
+    Times are in Unix seconds. ``retry_after`` is how many seconds remain until the next attempt is
+    answered, or ``None`` if there is no wait. A throttled or ``disabled`` account is still
+    ``enrolled``.
+    """
+
+    enrolled: bool = False
+    pending: bool = False
+    retry_after: float | None = None
+    disabled: bool = False
+    recovery_codes_left: int = 0
+    confirmed_at: float | None = None
+    last_used_at: float | None = None
+    failures: int = 0
+
+
+def hash_binding(binding: str) -> bytes:
+    """Return the hash under which a binding is stored, because more people can read records than sessions.
+
+    Raises :class:`InvalidParameterError` for anything but a ``str`` that can be encoded in UTF-8.
     """
     if not isinstance(binding, str):
         raise InvalidParameterError("binding", f"must be a str, not {type(binding).__name__}")
@@ -34,137 +84,139 @@ def owner_of(binding: str) -> bytes:
     return hashlib.sha256(binding.encode("utf-8")).digest()
 
 
-def live_pending(record: Record, owner: bytes, now: float) -> Pending | None:
-    """Return the secret that *owner* was shown and may still confirm."""
+def live_pending(record: Record, owner: bytes, now: float) -> PendingDevice | None:
+    """Return the pending secret that *owner* was shown and may still confirm."""
     pending = record.pending
     if pending is None or now >= pending.expires_at or not compare_digest(pending.owner, owner):
         return None
     return pending
 
 
-def begun(
-    record: Record, owner: bytes, terms: Terms, *, make: Callable[[], Provision]
-) -> tuple[Record, Pending]:
-    """Decide which secret is pending for *owner*: the same while it lives, else a new one."""
-    pending = live_pending(record, owner, terms.now)
+def begin(
+    record: Record, owner: bytes, context: Context, *, new_secret: Callable[[], SealedSecret]
+) -> tuple[Record, PendingDevice]:
+    """Return the secret that is pending for *owner*: the same one until it expires, then a new one."""
+    pending = live_pending(record, owner, context.now)
     if pending is not None:
         return record, pending
-    expires_at = terms.now + terms.policy.enrollment_lifetime
-    pending = Pending(provision=make(), owner=owner, expires_at=expires_at)
+    expires_at = context.now + context.policy.enrollment_lifetime
+    pending = PendingDevice(secret=new_secret(), owner=owner, expires_at=expires_at)
     return replace(record, pending=pending), pending
 
 
-def confirmed(
+def confirm(
     record: Record,
     code: str,
     owner: bytes,
-    terms: Terms,
+    context: Context,
     *,
-    promote: Callable[[Provision], Provision],
-) -> Decided:
-    """Decide whether *code* is the first of the secret pending for *owner*; spend it if so.
+    promote: Callable[[SealedSecret], SealedSecret],
+) -> Decision:
+    """Decide whether *code* confirms the secret that is pending for *owner*, and spend the code.
 
-    *promote* seals the secret anew for its life as a credential.
+    *promote* seals the secret again, for an enrolled device.
     """
-    refused = refusal(record, terms)
+    refused = refuse(record, context)
     if refused is not None:
         return record, refused
-    pending = live_pending(record, owner, terms.now)
+    pending = live_pending(record, owner, context.now)
     if pending is None:
         return record, Rejected(Reason.EXPIRED)
-    codes = terms.open_codes(pending.provision)
-    outcome = codes.verify(code, at=terms.now, window=terms.policy.window)
+    totp = context.open_secret(pending.secret)
+    outcome = totp.verify(code, at=context.now, window=context.policy.window)
     if isinstance(outcome, Rejected):
-        ignored = _ignores_parameters(codes, code, terms)
+        ignored = _ignores_parameters(totp, code, context)
         reason = Reason.APP_IGNORED_PARAMETERS if ignored else outcome.reason
-        return failed(record, terms), Rejected(reason)
-    drift = followed(0, outcome.drift, terms.policy.drift_bound)
-    taken = _with_credential(record, promote(pending.provision), outcome.step, drift, terms)
-    return unlocked(taken), outcome
+        return fail(record, context), Rejected(reason)
+    drift = follow(0, outcome.drift, context.policy.drift_bound)
+    enrolled = _enroll(record, promote(pending.secret), outcome.step, drift, context)
+    return succeed(enrolled, context), outcome
 
 
-def check_import(totp: TOTP, last_step: int | None, drift: int, terms: Terms) -> None:
-    """Refuse what cannot be a credential's, or may not be under the policy.
+def check_import(totp: TOTP, last_step: int | None, drift: int, context: Context) -> None:
+    """Raise :class:`InvalidParameterError` for a device that cannot or must not be imported.
 
-    Raises :class:`InvalidParameterError` for anything but a :class:`TOTP` that phones make,
-    for a weaker one than the policy takes over, and for steps that are none.
+    That is anything but a :class:`TOTP` that authenticator apps can generate, a secret or a period
+    that the policy does not allow, and steps that are out of range.
     """
-    policy = terms.policy
-    # Exactly: a record keeps the parameters of this kind of codes and of no other.
-    if type(totp) is not TOTP:
+    policy = context.policy
+    if type(totp) is not TOTP:  # exactly, because a record stores the parameters of this class and no other
         raise InvalidParameterError("totp", f"must be a TOTP, not {type(totp).__name__}")
     if totp.t0:
-        raise InvalidParameterError("totp", "must have a t0 of 0: phones know no other")
+        raise InvalidParameterError("totp", "must have a t0 of 0, the only one that apps support")
     if len(totp.secret) < policy.shortest_secret:
         least, found = policy.shortest_secret, len(totp.secret)
-        raise InvalidParameterError("totp", f"must have a secret of {least} bytes or more, not of {found}")
+        raise InvalidParameterError("totp", f"must have a secret of at least {least} bytes, not {found}")
     if totp.period > policy.longest_period:
         most, found = policy.longest_period, totp.period
-        raise InvalidParameterError("totp", f"must have a period of {most} seconds or less, not of {found}")
-    # A Unix time in place of its step would shut the account for a thousand years.
-    if last_step is not None and whole("last_step", last_step, 0, COUNTERS - 1) > totp.step(terms.now + DAY):
+        raise InvalidParameterError("totp", f"must have a period of at most {most} seconds, not {found}")
+    # A Unix time passed as a step would lock the account for a thousand years.
+    latest = totp.step(context.now + DAY)
+    if last_step is not None and checked_int("last_step", last_step, 0, COUNTERS - 1) > latest:
         raise InvalidParameterError(
-            "last_step", f"must be a step and not seconds: {last_step} is more than a day ahead of the clock"
+            "last_step", f"must be a step, not seconds: {last_step} is more than a day ahead of the clock"
         )
-    whole("drift", drift, -COUNTERS, COUNTERS)
+    checked_int("drift", drift, -COUNTERS, COUNTERS)
 
 
-def imported(
-    record: Record, terms: Terms, *, totp: TOTP, provision: Provision, last_step: int | None, drift: int
+def import_device(
+    record: Record, context: Context, *, totp: TOTP, secret: SealedSecret, last_step: int | None, drift: int
 ) -> tuple[Record, bool]:
-    """Decide whether a phone from elsewhere is taken into use: only where there has never been one.
+    """Decide whether a device is imported, which needs an account that never had one.
 
-    *provision* is *totp*, sealed. Without a *last_step* all that the window admits now is
-    spent. Failures stay: nobody has shown a code.
+    *secret* is the sealed form of *totp*. Without *last_step*, every step that the window admits now
+    counts as spent. Failures stay, because no code has been shown.
     """
-    # Not by what is in use: an import that is run once more must not bring back a lost phone.
+    # Checked by generation, so that a repeated import cannot bring back a lost device.
     if record.generation:
         return record, False
-    drift = bounded(drift, terms.policy.drift_bound)
+    drift = bounded(drift, context.policy.drift_bound)
     if last_step is None:
-        last_step = max(totp.step(terms.now) + drift + terms.policy.window.future, 0)
-    return _with_credential(record, provision, last_step, drift, terms), True
+        last_step = max(totp.step(context.now) + drift + context.policy.window.future, 0)
+    return _enroll(record, secret, last_step, drift, context), True
 
 
-def cancelled(record: Record) -> Record:
-    """Return the record without a pending secret; itself if it has none."""
+def cancel(record: Record) -> Record:
+    """Return the record without a pending secret, or the same object if it has none."""
     return record if record.pending is None else replace(record, pending=None)
 
 
-def revoked(record: Record, now: float) -> Record:
-    """Return the record without anything that lets in, in a new generation, whatever it had.
+def revoke(record: Record, now: float) -> Record:
+    """Return the record in a new generation, without anything that could let someone in.
 
-    A login may be under way without a phone too, and its proof enrolls one. What stays is a
-    stub: failures are not forgotten, nor when codes were mailed, so that no limit begins anew.
+    The generation rises even if there was no device, because a login may be in progress whose proof
+    could enroll one. The failures and the times of emailed codes stay, so that no limit starts over.
     """
-    mailed = None if record.mailed is None else replace(record.mailed, digest=b"")
-    generation = _next_generation(record, now)
-    return replace(record, active=None, pending=None, recovery=None, mailed=mailed, generation=generation)
-
-
-def _with_credential(
-    record: Record, provision: Provision, last_step: int, drift: int, terms: Terms
-) -> Record:
-    credential = Credential(
-        provision=provision,
-        confirmed_at=terms.now,
-        last_used_at=terms.now,
-        last_step=last_step,
-        drift=drift,
+    emailed = None if record.emailed is None else replace(record.emailed, digest=b"")
+    generation = next_generation(record, now)
+    return replace(
+        record, device=None, pending=None, recovery_codes=None, emailed=emailed, generation=generation
     )
-    generation = _next_generation(record, terms.now)
-    return replace(record, active=credential, pending=None, generation=generation)
 
 
-def _next_generation(record: Record, now: float) -> int:
-    # By the clock, so that a generation doesn't recur after the account was forgotten.
+def next_generation(record: Record, now: float) -> int:
+    """Return a higher generation, derived from the clock so that none recurs after ``forget``."""
     return max(record.generation + 1, int(now * 1000))
 
 
-def _ignores_parameters(codes: TOTP, code: str, terms: Terms) -> bool:
-    """Return whether a phone that ignores algorithm, digits or period would show *code*."""
-    algorithms = {codes.algorithm, Algorithm.SHA1}
-    kinds = product({codes.digits, DIGITS[0]}, algorithms, {codes.period, PERIOD})
-    ignorant = [TOTP(codes.secret, digits, algorithm, period) for digits, algorithm, period in kinds]
-    window = terms.policy.window
-    return any(other.verify(code, at=terms.now, window=window) for other in ignorant if other != codes)
+def _enroll(record: Record, secret: SealedSecret, last_step: int, drift: int, context: Context) -> Record:
+    device = EnrolledDevice(
+        secret=secret,
+        confirmed_at=context.now,
+        last_used_at=context.now,
+        last_step=last_step,
+        drift=drift,
+    )
+    return replace(record, device=device, pending=None, generation=next_generation(record, context.now))
+
+
+def _ignores_parameters(totp: TOTP, code: str, context: Context) -> bool:
+    """Return whether an app that ignores algorithm, digits or period would show *code*."""
+    algorithms = {totp.algorithm, Algorithm.SHA1}
+    variants = product({totp.digits, DIGITS[0]}, algorithms, {totp.period, PERIOD})
+    others = [
+        TOTP(totp.secret, digits=digits, algorithm=algorithm, period=period)
+        for digits, algorithm, period in variants
+    ]
+    window = context.policy.window
+    return any(other.verify(code, at=context.now, window=window) for other in others if other != totp)

@@ -1,4 +1,4 @@
-"""Telling the app what happened, after it has happened. Cannot change an outcome."""
+"""Report events to the app after they have happened. A failing handler changes no outcome."""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -7,61 +7,64 @@ from functools import partial
 from typing import TypeVar
 
 from totpkit import events
-from totpkit._account.records import Change
-from totpkit._account.sync import Colour
-from totpkit._otp.result import Accepted, Reason, Rejected
+from totpkit._account.attempts import Answer
+from totpkit._account.records import Update
+from totpkit._account.sync import Runtime
+from totpkit._otp.result import Accepted, Reason
 from totpkit.events import Event
 
 T = TypeVar("T")
 
 OnEvent = Callable[[Event], Awaitable[None] | None]
-"""Is told each event; what it raises is logged and changes nothing."""
+"""The app's event handler. What it raises is logged and changes nothing."""
 
 _log = logging.getLogger("totpkit")
 
 
 @dataclass(frozen=True, slots=True)
-class Herald:
+class Notifier:
     """Logs events under ``totpkit``, and calls the app's handler once for each."""
 
-    colour: Colour
+    runtime: Runtime
     on_event: OnEvent | None
 
-    async def tell(self, *told: Event) -> None:
-        """Tell events in their order; an exception of the handler is logged."""
-        for event in told:
+    async def notify(self, *happened: Event) -> None:
+        """Report events in order. An exception raised by the handler is logged."""
+        for event in happened:
             try:
                 _log.info("%s", event)
-                if self.on_event is None:
-                    continue
-                await self.colour.call(partial(self.on_event, event))
-            except Exception:  # noqa: BLE001 - whatever it is, the outcome stands
-                _log.exception("on_event raised; the outcome stands")
+                if self.on_event is not None:
+                    await self.runtime.call(partial(self.on_event, event))
+            except Exception:  # noqa: BLE001 - the outcome is stored already and must be returned
+                _log.exception("on_event raised an exception; the outcome is unchanged")
 
 
 def attempt_events(
-    change: Change[Accepted | Rejected],
+    update: Update[Answer],
     cap: int,
     accepted: Callable[[Accepted], Event],
     after: tuple[str, ...] = (),
 ) -> Iterator[Event]:
-    """Yield what an attempt amounts to, *after* what its login passed; *accepted* names its success."""
-    who, at, outcome = change.account_id, change.at, change.outcome
-    failures = change.after.failures
+    """Yield the events of an attempt. *accepted* makes the one for a success.
+
+    *after* names the factors that the login had passed before.
+    """
+    account_id, at, outcome = update.account_id, update.at, update.outcome
+    failures = update.after.failures
     if isinstance(outcome, Accepted):
         yield accepted(outcome)
     elif outcome.reason is Reason.THROTTLED:
-        yield events.Throttled(account_id=who, at=at, retry_after=outcome.retry_after or 0.0)
+        yield events.Throttled(account_id=account_id, at=at, retry_after=outcome.retry_after or 0.0)
     else:
         yield events.CodeRejected(
-            account_id=who, at=at, reason=outcome.reason, failures=failures, after=after
+            account_id=account_id, at=at, reason=outcome.reason, failures=failures, after=after
         )
-    if change.before.failures < cap <= failures:
-        yield events.Disabled(account_id=who, at=at, failures=failures)
-    yield from resealing_events(change)
+    if update.before.failures < cap <= failures:
+        yield events.Disabled(account_id=account_id, at=at, failures=failures)
+    yield from reseal_events(update)
 
 
-def resealing_events(change: Change[T]) -> Iterator[Event]:
-    """Yield that the secret was sealed anew, if it was."""
-    if change.resealed:
-        yield events.Resealed(account_id=change.account_id, at=change.at)
+def reseal_events(update: Update[T]) -> Iterator[Event]:
+    """Yield the event of a reseal, if there was one."""
+    if update.resealed:
+        yield events.Resealed(account_id=update.account_id, at=update.at)

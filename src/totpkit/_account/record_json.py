@@ -1,42 +1,90 @@
-"""Reading JSON that somebody may have tampered with. Knows nothing of what it says."""
+"""Read and write records as versioned JSON, trusting nothing that is stored."""
 
 import json
 import sys
 from enum import StrEnum
 from typing import NoReturn, Self, TypeVar
 
+from totpkit._account.record import EmailedCode, EnrolledDevice, PendingDevice, Record, SealedSecret
+from totpkit._account.recovery_codes import COSTS, HASH_BYTES, RecoveryCodeSet
+from totpkit._otp.totp import LONGEST_PERIOD
+from totpkit._otp.truncation import COUNTERS, DIGITS, Algorithm
 from totpkit.errors import RecordError
+
+VERSION = 1
+"""The version that is written. Every version that was ever written stays readable."""
 
 _E = TypeVar("_E", bound=StrEnum)
 
+_SPACE = " \t\n\r"
+"""The white space that may surround a JSON document (RFC 8259, section 2)."""
 
-def _refuse_constant(name: str) -> NoReturn:
+_LARGEST_FLOAT = sys.float_info.max
+
+
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse_constant).raw_decode
-_SPACE = " \t\n\r"
-"""What may stand around a document (RFC 8259, section 2)."""
-
-_GREATEST = 2**64
-"""Of whole numbers: a counter has 8 bytes (RFC 4226, section 5.1), and nothing counted goes so far."""
-
-_FINITE = sys.float_info.max
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
+_decode = json.JSONDecoder(parse_constant=_reject_constant).raw_decode
 
 
-class Document:
-    """A JSON object whose fields are read by type; :class:`RecordError` for any other."""
+def read_record(raw: bytes) -> Record:
+    """Read a stored record. Raises :class:`RecordError` if it is corrupted or has an unknown version."""
+    fields = Fields.parse(raw)
+    if fields.integer("v") != VERSION:
+        raise RecordError(f"a stored record has another version than {VERSION}")
+    device, pending = fields.nested("active"), fields.nested("pending")
+    recovery_codes, emailed = fields.nested("recovery"), fields.optional_nested("mailed")
+    return Record(
+        revision=fields.integer("rev"),
+        generation=fields.integer("gen"),
+        device=None if device is None else _read_device(device),
+        pending=None if pending is None else _read_pending(pending),
+        failures=fields.integer("failures"),
+        retry_at=fields.optional_time("retry_at"),
+        recovery_codes=None if recovery_codes is None else _read_recovery_codes(recovery_codes),
+        emailed=None if emailed is None else _read_emailed(emailed),
+    )
+
+
+def write_record(record: Record, *, revision: int) -> bytes:
+    """Write a record in the current version, with a new revision.
+
+    Raises :class:`RecordError` for counters that could not be read back. No counting gets that far,
+    but whoever can write to the store could store such a number.
+    """
+    if max(revision, record.generation) > COUNTERS:
+        raise RecordError("record counters out of range")
+    document: dict[str, object] = {
+        "v": VERSION,
+        "rev": revision,
+        "gen": record.generation,
+        "active": None if record.device is None else _write_device(record.device),
+        "pending": None if record.pending is None else _write_pending(record.pending),
+        "failures": record.failures,
+        "retry_at": record.retry_at,
+        "recovery": None if record.recovery_codes is None else _write_recovery_codes(record.recovery_codes),
+    }
+    if record.emailed is not None:
+        document["mailed"] = _write_emailed(record.emailed)
+    return _encode(document).encode("ascii")
+
+
+class Fields:
+    """The fields of a JSON object, read by type. Anything unexpected raises :class:`RecordError`."""
 
     __slots__ = ("_fields",)
 
     def __init__(self, fields: object) -> None:
         if not isinstance(fields, dict):
-            raise RecordError("a stored record is not a JSON object where one should be")
+            raise RecordError("a stored record has something else where a JSON object should be")
         self._fields: dict[object, object] = fields
 
     @classmethod
-    def read(cls, raw: bytes) -> Self:
-        """Read a whole document in UTF-8."""
+    def parse(cls, raw: bytes) -> Self:
+        """Parse a whole document in UTF-8."""
         try:
             text = raw.decode("utf-8").strip(_SPACE)
             fields, end = _decode(text)
@@ -44,74 +92,165 @@ class Document:
                 return cls(fields)
         except (ValueError, RecursionError):
             pass
-        raise RecordError("a stored record is not JSON")  # outside: no context that remembers it
+        raise RecordError("a stored record is not JSON")  # raised here, so that no context quotes the record
 
-    def part(self, name: str) -> Self | None:
-        """Return the object under *name*, or ``None`` for JSON's null."""
-        value = self._field(name)
+    def nested(self, name: str) -> Self | None:
+        """Return the object in the field, or ``None`` for null."""
+        value = self._value(name)
         return None if value is None else type(self)(value)
 
-    def maybe_part(self, name: str) -> Self | None:
-        """Return what :meth:`part` does, or ``None`` if nothing stands under *name*."""
-        return self.part(name) if name in self._fields else None
+    def optional_nested(self, name: str) -> Self | None:
+        """Return the object in the field, or ``None`` if the field is null or missing."""
+        return self.nested(name) if name in self._fields else None
 
     def text(self, name: str) -> str:
-        """Return the string under *name*."""
+        """Return the string in the field."""
         value = self._fields.get(name)
         if not isinstance(value, str):
-            raise _refusal(name)
+            raise _error(name)
         return value
 
-    def raw(self, name: str, size: int = 1) -> bytes:
-        """Return the bytes under *name*, written in hexadecimal, a multiple of *size* in number."""
+    def hex(self, name: str, multiple_of: int = 1) -> bytes:
+        """Return the bytes that the field contains in hexadecimal."""
         text = self.text(name)
         try:
             raw = bytes.fromhex(text)
         except ValueError:
             raw = b""
-        if raw.hex() != text or len(raw) % size:
-            raise _refusal(name)
+        if raw.hex() != text or len(raw) % multiple_of:
+            raise _error(name)
         return raw
 
-    def whole(self, name: str, low: int = 0, high: int = _GREATEST) -> int:
-        """Return the integer from *low* to *high* under *name*."""
+    def integer(self, name: str, low: int = 0, high: int = COUNTERS) -> int:
+        """Return the integer in the field, from *low* to *high*."""
         value = self._fields.get(name)
         if type(value) is int and low <= value <= high:
             return value
-        raise _refusal(name)
+        raise _error(name)
 
     def choice(self, name: str, kind: type[_E]) -> _E:
-        """Return the member of *kind* whose value stands under *name*."""
+        """Return the member of *kind* whose value is in the field."""
         value = self.text(name)
         try:
             return kind(value)
         except ValueError:
             pass
-        raise _refusal(name)
+        raise _error(name)
 
     def time(self, name: str) -> float:
-        """Return the finite number of 0 or more under *name*."""
-        value = self._fields.get(name)
-        if (type(value) is float or type(value) is int) and 0 <= value <= _FINITE:
-            return float(value)
-        raise _refusal(name)
+        """Return the finite number of 0 or more in the field."""
+        return _time(name, self._fields.get(name))
 
     def times(self, name: str) -> tuple[float, ...]:
-        """Return the list of finite numbers of 0 or more under *name*."""
+        """Return the list of finite numbers of 0 or more in the field."""
         values = self._fields.get(name)
         if not isinstance(values, list):
-            raise _refusal(name)
-        return tuple(type(self)({name: value}).time(name) for value in values)
+            raise _error(name)
+        return tuple([_time(name, value) for value in values])
 
-    def maybe_time(self, name: str) -> float | None:
-        """Return what :meth:`time` does, or ``None`` for JSON's null."""
-        return None if self._field(name) is None else self.time(name)
+    def optional_time(self, name: str) -> float | None:
+        """Return the number in the field, or ``None`` for null."""
+        value = self._value(name)
+        return None if value is None else _time(name, value)
 
-    def _field(self, name: str) -> object:
+    def _value(self, name: str) -> object:
         if name not in self._fields:
-            raise _refusal(name)
+            raise _error(name)
         return self._fields[name]
 
 
-def _refusal(name: str) -> RecordError:
-    return RecordError(f"a stored record's {name} is missing or of the wrong type")
+def _time(name: str, value: object) -> float:
+    if (type(value) is float or type(value) is int) and 0 <= value <= _LARGEST_FLOAT:
+        return float(value)
+    raise _error(name)
+
+
+def _error(name: str) -> RecordError:
+    return RecordError(f"a stored record's {name} is missing or has the wrong type")
+
+
+def _write_secret(secret: SealedSecret) -> dict[str, object]:
+    return {
+        "sealed": secret.sealed,
+        "digits": secret.digits,
+        "algorithm": secret.algorithm.value,
+        "period": secret.period,
+        "label": secret.label,
+        "issuer": secret.issuer,
+    }
+
+
+def _read_secret(fields: Fields) -> SealedSecret:
+    return SealedSecret(
+        sealed=fields.text("sealed"),
+        digits=fields.integer("digits", DIGITS[0], DIGITS[-1]),
+        algorithm=fields.choice("algorithm", Algorithm),
+        period=fields.integer("period", 1, LONGEST_PERIOD),
+        label=fields.text("label"),
+        issuer=fields.text("issuer"),
+    )
+
+
+def _write_device(device: EnrolledDevice) -> dict[str, object]:
+    return _write_secret(device.secret) | {
+        "confirmed_at": device.confirmed_at,
+        "last_used_at": device.last_used_at,
+        "last_step": device.last_step,
+        "drift": device.drift,
+    }
+
+
+def _read_device(fields: Fields) -> EnrolledDevice:
+    return EnrolledDevice(
+        secret=_read_secret(fields),
+        confirmed_at=fields.time("confirmed_at"),
+        last_used_at=fields.time("last_used_at"),
+        last_step=fields.integer("last_step"),
+        drift=fields.integer("drift", -COUNTERS, COUNTERS),
+    )
+
+
+def _write_pending(pending: PendingDevice) -> dict[str, object]:
+    return _write_secret(pending.secret) | {"owner": pending.owner.hex(), "expires_at": pending.expires_at}
+
+
+def _read_pending(fields: Fields) -> PendingDevice:
+    return PendingDevice(
+        secret=_read_secret(fields), owner=fields.hex("owner"), expires_at=fields.time("expires_at")
+    )
+
+
+def _write_recovery_codes(codes: RecoveryCodeSet) -> dict[str, object]:
+    return {
+        "salt": codes.salt.hex(),
+        "cost": codes.cost,
+        "unspent": codes.unspent.hex(),
+        "spent": codes.spent.hex(),
+    }
+
+
+def _read_recovery_codes(fields: Fields) -> RecoveryCodeSet:
+    return RecoveryCodeSet(
+        salt=fields.hex("salt"),
+        cost=fields.integer("cost", *COSTS),
+        unspent=fields.hex("unspent", HASH_BYTES),
+        spent=fields.hex("spent", HASH_BYTES),
+    )
+
+
+def _write_emailed(emailed: EmailedCode) -> dict[str, object]:
+    return {
+        "digest": emailed.digest.hex(),
+        "owner": emailed.owner.hex(),
+        "expires_at": emailed.expires_at,
+        "sent": emailed.sent,
+    }
+
+
+def _read_emailed(fields: Fields) -> EmailedCode:
+    return EmailedCode(
+        digest=fields.hex("digest", HASH_BYTES),
+        owner=fields.hex("owner"),
+        expires_at=fields.time("expires_at"),
+        sent=fields.times("sent"),
+    )

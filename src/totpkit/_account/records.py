@@ -1,33 +1,35 @@
-"""Reading and changing records: load, decide, swap. Knows neither store nor cipher by name."""
+"""Read and update records: load, decide, compare and swap."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from totpkit._account.attempts import Terms
+from totpkit._account.attempts import Answer, Context, Restrictions, Rule
 from totpkit._account.policy import Policy
 from totpkit._account.record import Record
-from totpkit._account.sealing import IN_USE, Sealing
-from totpkit._clock import Clock, whole_seconds
+from totpkit._account.record_json import read_record, write_record
+from totpkit._account.sealing import Sealing
+from totpkit._otp.result import Rejected
 from totpkit._otp.truncation import COUNTERS
 from totpkit._ports import AsyncStore, Cipher
-from totpkit.errors import InvalidParameterError, RecordError, StoreError
+from totpkit._validation import Clock, check_methods, whole_seconds
+from totpkit.errors import InvalidParameterError, StoreError
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 _LATEST = COUNTERS // 1000
-"""Seconds; generations are counted in thousandths of them, and no stored number may pass ``COUNTERS``."""
+"""Seconds. Generations count thousandths of them, and no stored number may exceed ``COUNTERS``."""
 
 _LOST_RACES = 8
-"""Swaps that may be lost besides those to attempts, of which the throttle answers only so many."""
+"""Swaps that may be lost to anything but attempts, whose number the throttle limits."""
 
 
 @dataclass(frozen=True, slots=True)
-class Change(Generic[T]):
-    """What was decided at a time: the record before and after, and the outcome.
+class Update(Generic[T]):
+    """What was decided: the record before and after, and the outcome. It is stored already.
 
-    It is in the store already; ``before`` and ``after`` are one object if nothing was written.
-    ``resealed`` tells whether the secret in use was sealed anew with it.
+    ``before`` and ``after`` are the same object if nothing was written. ``resealed`` says whether the
+    secret of the enrolled device was sealed with a newer key along the way.
     """
 
     account_id: str
@@ -37,9 +39,23 @@ class Change(Generic[T]):
     outcome: T
     resealed: bool = False
 
+    def with_outcome(self, outcome: Answer) -> "Update[Answer]":
+        """Return the update with another outcome."""
+        return Update(self.account_id, self.at, self.before, self.after, outcome, resealed=self.resealed)
+
+    def following(self, first: "Update[U]") -> "Update[T]":
+        """Return this update and the *first* one of the same attempt as a single update.
+
+        After a rejection, ``after`` is the record of the first one, because failures that other
+        attempts caused in between are reported by those.
+        """
+        after = first.after if isinstance(self.outcome, Rejected) else self.after
+        resealed = first.resealed or self.resealed
+        return replace(self, before=first.before, after=after, resealed=resealed)
+
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Records:
     """The records of all accounts."""
 
     store: AsyncStore
@@ -48,44 +64,51 @@ class Ledger:
     clock: Clock
 
     def now(self) -> float:
-        """Return the time by the clock; :class:`InvalidParameterError` if that is none."""
-        return time_by(self.clock)
+        """Return the current time. Raises :class:`InvalidParameterError` if the clock returns none."""
+        return read_clock(self.clock)
 
     async def read(self, account_id: str) -> Record:
-        """Return the record, an empty one if there is none; :class:`RecordError` if it is corrupted."""
+        """Return the record, or an empty one. Raises :class:`RecordError` if it is corrupted."""
         return _decoded(await self._load(account_id))
 
-    async def change(
-        self, account_id: str, decide: Callable[[Record, Terms], tuple[Record, T]], *, purpose: str = IN_USE
-    ) -> Change[T]:
-        """Apply a pure decision to the record, again for each race that the swap loses.
+    async def update(
+        self,
+        account_id: str,
+        rule: Rule[T],
+        restrictions: Restrictions = Restrictions.NONE,
+        *,
+        pending: bool = False,
+    ) -> Update[T | Rejected]:
+        """Apply a rule to the record, again for each race that the swap loses.
 
-        Secrets are opened for *purpose*. Nothing leaves before the swap has succeeded.
-        Raises :class:`StoreError` after more lost races than attempts can explain.
+        *pending* says that the rule opens the pending secret and not the device's. Nothing is
+        returned before the swap has succeeded. Raises :class:`StoreError` after more lost races than
+        attempts can explain.
         """
         sealing = Sealing(self.cipher, account_id)
+        open_secret = sealing.open_pending if pending else sealing.open_enrolled
         for _ in range(self.policy.throttle.allowance + _LOST_RACES):
             stored = await self._load(account_id)
-            before = _decoded(stored)
-            terms = Terms(self.policy, self.now(), lambda provision: sealing.codes(provision, purpose))
-            after, outcome = decide(before, terms)
+            before, now = _decoded(stored), self.now()
+            if restrictions.exclude(before):
+                return Update(account_id, now, before, before, Rejected(restrictions.stale))
+            after, outcome = rule(before, Context(self.policy, now, open_secret, restrictions))
             if after is before:
-                return Change(account_id, terms.now, before, before, outcome)
-            sealed = sealing.resealed(after)
-            if await self._swap(account_id, stored, _encoded(sealed, before.revision + 1)):
-                resealed = sealed is not after
-                return Change(account_id, terms.now, before, sealed, outcome, resealed=resealed)
-        raise StoreError("the record changed under every attempt to write it")
+                return Update(account_id, now, before, before, outcome)
+            sealed = sealing.try_reseal(after)
+            if await self._swap(account_id, stored, write_record(sealed, revision=before.revision + 1)):
+                return Update(account_id, now, before, sealed, outcome, resealed=sealed is not after)
+        raise StoreError("the record changed during every attempt to write it")
 
     async def erase(self, account_id: str) -> bool:
-        """Remove the record, readable or not; tell whether there was one."""
+        """Delete the record, even an unreadable one; return whether there was one."""
         for _ in range(self.policy.throttle.allowance + _LOST_RACES):
             stored = await self._load(account_id)
             if stored is None:
                 return False
             if await self._swap(account_id, stored, None):
                 return True
-        raise StoreError("the record changed under every attempt to remove it")
+        raise StoreError("the record changed during every attempt to delete it")
 
     async def _load(self, account_id: str) -> bytes | None:
         stored: object = await self.store.load(account_id)
@@ -97,26 +120,31 @@ class Ledger:
         swapped: object = await self.store.swap(account_id, old, new)
         if isinstance(swapped, bool):
             return swapped
-        # Anything else may be true of itself, a coroutine that nobody awaited for one.
-        raise StoreError(f"a store must answer a swap by True or False, not by {type(swapped).__name__}")
+        # Other objects may be truthy without meaning success, such as a coroutine that was not awaited.
+        raise StoreError(f"a store must return True or False from swap, not {type(swapped).__name__}")
 
 
-def time_by(clock: Clock) -> float:
-    """Return the time by a clock; :class:`InvalidParameterError` if that is none."""
+def check_components(
+    *, store: object, vault: object, policy: object, clock: object, on_event: object
+) -> None:
+    """Raise :class:`InvalidParameterError` for components that an authenticator cannot use."""
+    check_methods("store", store, "load", "swap")
+    check_methods("vault", vault, "seal", "open", "is_current")
+    if not isinstance(policy, Policy):
+        raise InvalidParameterError("policy", f"must be a Policy, not {type(policy).__name__}")
+    if not callable(clock):
+        raise InvalidParameterError("clock", f"must be callable, not {type(clock).__name__}")
+    if on_event is not None and not callable(on_event):
+        raise InvalidParameterError("on_event", f"must be callable or None, not {type(on_event).__name__}")
+
+
+def read_clock(clock: Clock) -> float:
+    """Return the time of a clock. Raises :class:`InvalidParameterError` if it returns anything else."""
     time = clock()
     if whole_seconds(time) >= _LATEST:
-        raise InvalidParameterError(
-            "clock", "must return Unix seconds of today, not of millions of years ahead"
-        )
+        raise InvalidParameterError("clock", "must return Unix seconds, not a time millions of years ahead")
     return float(time)
 
 
-def _encoded(record: Record, revision: int) -> bytes:
-    # Nobody counts so far, but whoever tampers may; what is written must be readable again.
-    if max(revision, record.generation) > COUNTERS:
-        raise RecordError("a stored record's numbers are higher than counting gets")
-    return record.to_bytes(revision=revision)
-
-
 def _decoded(stored: bytes | None) -> Record:
-    return Record.EMPTY if stored is None else Record.from_bytes(stored)
+    return Record.EMPTY if stored is None else read_record(stored)

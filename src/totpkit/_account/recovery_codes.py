@@ -1,7 +1,7 @@
-"""Recovery codes: what replaces a lost phone, once each. Knows nothing of storage.
+"""Recovery codes and their hashes. :mod:`totpkit._account.redeem` contains the rules.
 
-Source: NIST SP 800-63B-4, section 3.1.2 (look-up secrets): at least 64 bits are throttled and
-hashed with a salt; here 80 bits, scrypt all the same.
+NIST SP 800-63B-4, section 3.1.2 (look-up secrets) asks for at least 64 bits, salted hashes and
+throttling. These codes have 80 bits and are hashed with scrypt.
 """
 
 import hashlib
@@ -16,28 +16,27 @@ from totpkit._otp.secret import Entropy
 from totpkit._otp.truncation import compact
 
 CODE_BYTES = 10
-"""80 bits each."""
+"""Random bytes in a code: 80 bits."""
 
 HASH_BYTES = 32
-"""What scrypt is asked for."""
+
+COSTS = (1, 20)
+"""The lowest and the highest cost that is computed. The highest needs 1 GiB of memory."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base32 (https://www.crockford.com/base32.html): no I, L, O or U."""
+"""Crockford's base32 (https://www.crockford.com/base32.html), without I, L, O and U."""
 
 _LENGTH = CODE_BYTES * 8 // 5
-_FORGIVEN = str.maketrans("OIL", "011")
-COSTS = (1, 20)
-"""The least and the greatest cost that is computed: up to a gibibyte."""
-
+_LOOKALIKES = str.maketrans("OIL", "011")
 _SALT_BYTES = 16
-_BLOCK_SIZE = 8  # scrypt's r; RFC 7914, section 2 suggests it
+_BLOCK_SIZE = 8  # scrypt's r; RFC 7914, section 2
 
 
 @dataclass(frozen=True, slots=True)
-class RecoverySet:
-    """The recovery codes of an account: hashes of 32 bytes in a row, under one salt.
+class RecoveryCodeSet:
+    """The recovery codes of an account, as concatenated hashes of 32 bytes under one salt.
 
-    ``cost`` is the logarithm to base 2 of scrypt's N.
+    ``cost`` is the base-2 logarithm of scrypt's N.
     """
 
     salt: bytes
@@ -47,48 +46,51 @@ class RecoverySet:
 
     @classmethod
     def of(cls, codes: Iterable[str], *, cost: int, entropy: Entropy = os.urandom) -> Self:
-        """Hash *codes*: as many computations as there are codes."""
+        """Hash *codes*, which takes one scrypt for each."""
         empty = cls(entropy(_SALT_BYTES), cost, b"")
         return replace(empty, unspent=b"".join(empty.hash(code.replace("-", "")) for code in codes))
 
-    def hash(self, code: str) -> bytes:
-        """Return the hash of a code that :func:`read_recovery_code` has read: one scrypt."""
+    def hash(self, symbols: str) -> bytes:
+        """Return the hash of a code that :func:`read_recovery_code` has read, which takes one scrypt."""
         n = 1 << self.cost
-        memory = 128 * _BLOCK_SIZE * (n + 3)  # RFC 7914, section 4: V, B, and what mixing them needs
-        raw = code.encode("ascii")
+        memory = 128 * _BLOCK_SIZE * (n + 3)  # RFC 7914, section 4: B and V, and the working memory of mixing
+        raw = symbols.encode("ascii")
         return hashlib.scrypt(raw, salt=self.salt, n=n, r=_BLOCK_SIZE, p=1, maxmem=memory, dklen=HASH_BYTES)
 
     @property
     def left(self) -> int:
-        """The number of codes that are not spent."""
+        """The number of unspent codes."""
         return len(self.unspent) // HASH_BYTES
 
     def spend(self, digest: bytes) -> Self | Reason:
-        """Return the set with the code of this hash spent, or why it is none; compares them all."""
-        replayed = any([compare_digest(known, digest) for known in _each(self.spent)])  # noqa: C419 - no early exit
-        left = [known for known in _each(self.unspent) if not compare_digest(known, digest)]
+        """Return the set with the code of this hash spent, or the reason to reject it.
+
+        Every hash is compared in constant time.
+        """
+        replayed = any([compare_digest(known, digest) for known in _split(self.spent)])  # noqa: C419 - no early exit
+        left = [known for known in _split(self.unspent) if not compare_digest(known, digest)]
         if len(left) == self.left:
             return Reason.REPLAYED if replayed else Reason.MISMATCH
         return replace(self, unspent=b"".join(left), spent=self.spent + digest)
 
 
-def _each(hashes: bytes) -> list[bytes]:
-    return [hashes[place : place + HASH_BYTES] for place in range(0, len(hashes), HASH_BYTES)]
+def _split(hashes: bytes) -> list[bytes]:
+    return [hashes[start : start + HASH_BYTES] for start in range(0, len(hashes), HASH_BYTES)]
 
 
 def new_recovery_code(entropy: Entropy = os.urandom) -> str:
-    """Return a new code in groups of four, dashes between."""
+    """Return a new code in groups of four, separated by dashes."""
     number = int.from_bytes(entropy(CODE_BYTES), "big")
     symbols = "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_LENGTH)))
-    return "-".join(symbols[place : place + 4] for place in range(0, _LENGTH, 4))
+    return "-".join(symbols[start : start + 4] for start in range(0, _LENGTH, 4))
 
 
 def read_recovery_code(typed: object) -> str | None:
-    """Return the one spelling of a typed code, or ``None`` if it has not the form of one.
+    """Return the canonical spelling of a typed code, or ``None`` if it is malformed.
 
-    Case, spaces and dashes are forgiven, and O for 0, I or L for 1. Raises
+    Case, spaces and dashes are ignored; O is read as 0, and I and L are read as 1. Raises
     :class:`InvalidParameterError` for anything but a ``str``.
     """
     text = compact(typed)
-    symbols = text.upper().translate(_FORGIVEN) if text.isascii() else ""
+    symbols = text.upper().translate(_LOOKALIKES) if text.isascii() else ""
     return symbols if len(symbols) == _LENGTH and set(symbols) <= set(_ALPHABET) else None

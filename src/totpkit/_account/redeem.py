@@ -1,53 +1,47 @@
-"""Redeeming a recovery code: reserved, hashed, settled. Pure; knows nothing of storage.
+"""Issue and redeem recovery codes: the rules.
 
-The hash is slow, so it is computed between two writes: the first counts the attempt, and
-no more attempts are hashed than the throttle answers; the second spends the code.
+A recovery code is hashed between two writes, because the hash is slow. The first write counts the
+attempt, so that no more attempts are hashed than the throttle allows (T42). The second one spends
+the code.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
-from totpkit._account.attempts import Terms, failed, refusal, unlocked
+from totpkit._account.attempts import Context, Decision, reserve, settle
 from totpkit._account.record import Record
-from totpkit._account.recovery_codes import RecoverySet
-from totpkit._account.verify import Decided
+from totpkit._account.recovery_codes import RecoveryCodeSet
 from totpkit._otp.result import Accepted, Reason, Rejected
 
-Reserved = tuple[Record, RecoverySet | Rejected]
 
+def issue(record: Record, codes: RecoveryCodeSet, generation: int) -> Record:
+    """Return the record with *codes* in place of all older ones.
 
-def issued(record: Record, codes: RecoverySet, generation: int) -> Record:
-    """Return the record with these codes in place of all older ones.
-
-    It comes back as it is without a credential, or if that is no longer the *generation*
-    that the codes were made for: hashing them takes a while.
+    Returns it unchanged if no device is enrolled, or if the generation is not the one for which the
+    codes were made. Hashing them takes a while.
     """
-    if record.active is None or record.generation != generation:
+    if record.device is None or record.generation != generation:
         return record
-    return replace(record, recovery=codes, generation=record.generation + 1)
+    return replace(record, recovery_codes=codes, generation=record.generation + 1)
 
 
-def reserved(record: Record, symbols: str | None, terms: Terms) -> Reserved:
-    """Count an attempt in advance; the set to hash it against, or why there is nothing to hash."""
-    if record.active is None:
+def begin(record: Record, symbols: str | None, context: Context) -> tuple[Record, RecoveryCodeSet | Rejected]:
+    """Count the attempt in advance, and return the set to hash the code for, or the rejection."""
+    if record.device is None:
         return record, Rejected(Reason.NOT_ENROLLED)
-    refused = refusal(record, terms)
+    reserved, refused = reserve(record, context)
     if refused is not None:
         return record, refused
-    counted = failed(record, terms)
     if symbols is None:
-        return counted, Rejected(Reason.MALFORMED)
-    return counted, record.recovery or Rejected(Reason.MISMATCH)
+        return reserved, Rejected(Reason.MALFORMED)
+    return reserved, record.recovery_codes or Rejected(Reason.MISMATCH)
 
 
-def settled(
-    record: Record, salt: bytes, digest: bytes, forgive: Callable[[Record], Record] = unlocked
-) -> Decided:
-    """Spend the code of this hash and *forgive* the reserved attempt, or leave it counted."""
-    recovery, active = record.recovery, record.active
-    if active is None or recovery is None or recovery.salt != salt:
+def redeem(record: Record, reserved: Record, salt: bytes, digest: bytes, context: Context) -> Decision:
+    """Spend the code of this hash and settle the reserved attempt, or leave it counted as a failure."""
+    codes, device = record.recovery_codes, record.device
+    if device is None or codes is None or codes.salt != salt:
         return record, Rejected(Reason.MISMATCH)
-    left = recovery.spend(digest)
-    if isinstance(left, Reason):
-        return record, Rejected(left)
-    return forgive(replace(record, recovery=left)), Accepted(active.last_step)
+    remaining = codes.spend(digest)
+    if isinstance(remaining, Reason):
+        return record, Rejected(remaining)
+    return settle(replace(record, recovery_codes=remaining), reserved, context), Accepted(device.last_step)

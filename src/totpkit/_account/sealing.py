@@ -1,21 +1,21 @@
-"""Secrets on their way into a record and out of it. Knows no store."""
+"""Seal and open the secrets of one account."""
 
 from dataclasses import dataclass, replace
 
-from totpkit._account.enrollment_views import Enrollment
+from totpkit._account.enrollment import Enrollment
 from totpkit._account.policy import Policy
-from totpkit._account.record import Provision, Record
+from totpkit._account.record import Record, SealedSecret
 from totpkit._otp.secret import Secret
 from totpkit._otp.totp import TOTP
 from totpkit._otp.uri_syntax import checked_account
 from totpkit._ports import Cipher
 from totpkit.errors import InvalidParameterError, RecordError, VaultError
 
-IN_USE = "credential"
-"""The purpose under which the secret of a confirmed credential is sealed."""
+ENROLLED = "credential"
+"""The purpose under which the secret of a confirmed device is sealed."""
 
 PENDING = "enrollment"
-"""The purpose under which a secret is sealed that waits for its first code."""
+"""The purpose under which a pending secret is sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,71 +25,76 @@ class Sealing:
     cipher: Cipher
     account_id: str
 
-    def new(self, label: str, issuer: str, policy: Policy) -> Provision:
-        """Return a new secret, sealed as pending; :class:`InvalidParameterError` for a bad label."""
-        secret = Secret.generate(policy.secret_bytes)
-        codes = TOTP(secret, policy.digits, policy.algorithm, policy.period)
-        return self.sealed(codes, label, issuer, PENDING)
+    def new(self, label: str, issuer: str, policy: Policy) -> SealedSecret:
+        """Return a new pending secret. Raises :class:`InvalidParameterError` for an invalid label."""
+        secret = Secret.generate(nbytes=policy.secret_bytes)
+        totp = TOTP(secret, digits=policy.digits, algorithm=policy.algorithm, period=policy.period)
+        return self.seal(totp, label, issuer, PENDING)
 
-    def sealed(self, codes: TOTP, label: str, issuer: str, purpose: str) -> Provision:
-        """Return the secret of *codes*, sealed; :class:`InvalidParameterError` for a bad label."""
-        codes.uri(account=checked_account("label", label), issuer=issuer)
-        return Provision(
-            sealed=self._seal(codes.secret.to_bytes(), purpose),
-            digits=codes.digits,
-            algorithm=codes.algorithm,
-            period=codes.period,
+    def seal(self, totp: TOTP, label: str, issuer: str, purpose: str) -> SealedSecret:
+        """Return the sealed secret of *totp*. Raises :class:`InvalidParameterError` for an invalid label."""
+        totp.uri(account=checked_account("label", label), issuer=issuer)
+        return SealedSecret(
+            sealed=self._seal(totp.secret.to_bytes(), purpose),
+            digits=totp.digits,
+            algorithm=totp.algorithm,
+            period=totp.period,
             label=label,
             issuer=issuer,
         )
 
-    def codes(self, provision: Provision, purpose: str) -> TOTP:
-        """Return the codes of a sealed secret, by the parameters stored with it."""
-        return provision.codes(Secret.from_bytes(self._open(provision, purpose)))
+    def open(self, secret: SealedSecret, purpose: str) -> TOTP:
+        """Return the TOTP of a sealed secret, with the parameters that are stored with it."""
+        return secret.totp(Secret.from_bytes(self._open(secret, purpose)))
 
-    def in_use(self, provision: Provision) -> TOTP:
-        """Return the codes of a confirmed credential."""
-        return self.codes(provision, IN_USE)
+    def open_enrolled(self, secret: SealedSecret) -> TOTP:
+        """Return the TOTP of a confirmed device."""
+        return self.open(secret, ENROLLED)
 
-    def promoted(self, provision: Provision) -> Provision:
-        """Return a pending secret sealed for use."""
-        return replace(provision, sealed=self._seal(self._open(provision, PENDING), IN_USE))
+    def open_pending(self, secret: SealedSecret) -> TOTP:
+        """Return the TOTP of a pending secret."""
+        return self.open(secret, PENDING)
 
-    def renewed(self, record: Record) -> Record:
-        """Return the record with its secret sealed by the newest key; itself if that has sealed it already.
+    def promote(self, secret: SealedSecret) -> SealedSecret:
+        """Return a pending secret sealed as that of a confirmed device."""
+        return replace(secret, sealed=self._seal(self._open(secret, PENDING), ENROLLED))
 
-        Raises :class:`VaultError` if the secret does not open.
+    def reseal(self, record: Record) -> Record:
+        """Return the record with its secret sealed with the newest key.
+
+        Returns the same object if that key has sealed it already. Raises :class:`VaultError` if the
+        secret cannot be opened.
         """
-        active = record.active
-        if active is None or self.cipher.is_current(active.provision.sealed):
+        device = record.device
+        if device is None or self.cipher.is_current(device.secret.sealed):
             return record
-        sealed = self._seal(self._open(active.provision, IN_USE), IN_USE)
-        return replace(record, active=replace(active, provision=replace(active.provision, sealed=sealed)))
+        sealed = self._seal(self._open(device.secret, ENROLLED), ENROLLED)
+        return replace(record, device=replace(device, secret=replace(device.secret, sealed=sealed)))
 
-    def resealed(self, record: Record) -> Record:
-        """Return what :meth:`renewed` does, or the record as it is if its secret does not open.
+    def try_reseal(self, record: Record) -> Record:
+        """Return what :meth:`reseal` does, or the same record if its secret cannot be opened.
 
-        What needs no secret, a recovery code or a new phone, works without the lost key too.
+        A recovery code or a new device needs no old secret, so it works without the lost key.
         """
         try:
-            return self.renewed(record)
+            return self.reseal(record)
         except VaultError:
             return record
 
-    def shown(self, provision: Provision, purpose: str, expires_at: float | None) -> Enrollment:
-        """Return what the owner of a secret may see; of one secret always the same."""
-        codes = self.codes(provision, purpose)
-        label, issuer = provision.label, provision.issuer
+    def show(self, secret: SealedSecret, purpose: str, expires_at: float | None) -> Enrollment:
+        """Return what the owner of a secret may see. It is always the same for the same secret."""
+        totp = self.open(secret, purpose)
+        label, issuer = secret.label, secret.issuer
         try:
-            uri = codes.uri(account=label, issuer=issuer)
+            uri = totp.uri(account=label, issuer=issuer)
         except InvalidParameterError as error:
             problem = str(error)
         else:
-            return Enrollment(uri=uri, secret=codes.secret, label=label, issuer=issuer, expires_at=expires_at)
-        raise RecordError(f"a stored record holds names that no phone is shown: {problem}")
+            return Enrollment(uri=uri, secret=totp.secret, label=label, issuer=issuer, expires_at=expires_at)
+        raise RecordError(f"a stored record contains names that no app can show: {problem}")
 
     def _seal(self, secret: bytes, purpose: str) -> str:
         return self.cipher.seal(secret, account_id=self.account_id, purpose=purpose)
 
-    def _open(self, provision: Provision, purpose: str) -> bytes:
-        return self.cipher.open(provision.sealed, account_id=self.account_id, purpose=purpose)
+    def _open(self, secret: SealedSecret, purpose: str) -> bytes:
+        return self.cipher.open(secret.sealed, account_id=self.account_id, purpose=purpose)

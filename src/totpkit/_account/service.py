@@ -1,292 +1,300 @@
-"""The service behind both authenticators, written once. Knows neither store nor colour by name.
+"""The logic behind both authenticators, written once as coroutines.
 
-Each method decides by a pure rule, writes, and then tells. The faces document them.
+Each method applies a pure rule to the record, stores the result, and reports what happened. The
+authenticators document the methods that have the same name. A login or self-service passes its
+:class:`Restrictions`.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import TypeVar, overload
 
 from totpkit import events
-from totpkit._account.attempts import Terms, refusal, unlocked
-from totpkit._account.enrollment import (
-    begun,
-    cancelled,
-    check_import,
-    confirmed,
-    imported,
-    live_pending,
-    owner_of,
-    revoked,
-)
-from totpkit._account.enrollment_views import Enrollment, Status
-from totpkit._account.notify import Herald, attempt_events, resealing_events
-from totpkit._account.record import Pending, Record
-from totpkit._account.records import Change, Ledger
-from totpkit._account.recovery_codes import RecoverySet, new_recovery_code, read_recovery_code
-from totpkit._account.redeem import issued, reserved, settled
-from totpkit._account.scope import Rule, Scope
-from totpkit._account.sealing import IN_USE, PENDING, Sealing
-from totpkit._account.sync import Colour
-from totpkit._account.verify import resynced, verified
-from totpkit._account_id import checked_account_id
+from totpkit._account import enrollment, redeem, verify
+from totpkit._account.attempts import Answer, Context, Decision, Restrictions, Rule, refuse, unlock
+from totpkit._account.enrollment import Enrollment, Status, hash_binding, live_pending
+from totpkit._account.notify import Notifier, attempt_events, reseal_events
+from totpkit._account.record import PendingDevice, Record
+from totpkit._account.records import Records, Update
+from totpkit._account.recovery_codes import RecoveryCodeSet, new_recovery_code, read_recovery_code
+from totpkit._account.sealing import ENROLLED, PENDING, Sealing
+from totpkit._account.sync import Runtime
 from totpkit._otp.result import Accepted, Reason, Rejected
 from totpkit._otp.secret import Secret
 from totpkit._otp.totp import TOTP
 from totpkit._otp.truncation import checked_code
 from totpkit._otp.uri_syntax import checked_name
+from totpkit._validation import checked_account_id
 from totpkit.errors import InvalidParameterError
 
 T = TypeVar("T")
 
-Answer = Accepted | Rejected
+_NOT_ENROLLED = Rejected(Reason.NOT_ENROLLED)
 
 
-class Accounts:
-    """All that an app does with the second factor of its accounts; in a login, within its scope."""
+class Service:
+    """Everything that an app does with the second factors of its accounts."""
 
-    def __init__(self, ledger: Ledger, herald: Herald, colour: Colour, *, issuer: str) -> None:
-        self.ledger = ledger
-        self.herald = herald
-        self.colour = colour
+    def __init__(self, records: Records, notifier: Notifier, runtime: Runtime, *, issuer: str) -> None:
+        self.records = records
+        self.runtime = runtime
         self.issuer = checked_name("issuer", issuer)
         if not issuer:
-            raise InvalidParameterError("issuer", "must not be empty: phones show it above the code")
+            raise InvalidParameterError("issuer", "must not be empty: authenticator apps show it")
+        self._notifier = notifier
         self._decoy = TOTP(Secret.generate())
 
-    # What the faces call.
+    @overload
+    async def begin_enrollment(self, account_id: str, label: str, binding: str) -> Enrollment: ...
 
-    async def begin_enrollment(self, account_id: str, label: str, binding: str) -> Enrollment:
-        change = await self.ledger.change(account_id, self._begun(account_id, label, binding))
-        return await self._shown(change, change.outcome)
+    @overload
+    async def begin_enrollment(
+        self, account_id: str, label: str, binding: str, restrictions: Restrictions
+    ) -> Enrollment | Rejected: ...
 
-    async def confirm_enrollment(self, account_id: str, code: str, binding: str) -> Answer:
-        return (await self.confirmation(account_id, code, binding, Scope.OPEN)).outcome
+    async def begin_enrollment(
+        self, account_id: str, label: str, binding: str, restrictions: Restrictions = Restrictions.NONE
+    ) -> Enrollment | Rejected:
+        sealing, owner = self._sealing(account_id), hash_binding(binding)
+        new_secret = partial(sealing.new, label, self.issuer, self.records.policy)
 
-    async def cancel_enrollment(self, account_id: str) -> None:
-        await self.cancellation(account_id, Scope.OPEN)
+        def rule(record: Record, context: Context) -> tuple[Record, PendingDevice]:
+            return enrollment.begin(record, owner, context, new_secret=new_secret)
+
+        update = await self.records.update(account_id, rule, restrictions)
+        pending = update.outcome
+        if isinstance(pending, Rejected):
+            return pending
+        if update.after is not update.before:
+            begun = events.EnrollmentBegun(account_id=account_id, at=update.at, expires_at=pending.expires_at)
+            await self._notifier.notify(begun, *reseal_events(update))
+        return sealing.show(pending.secret, PENDING, pending.expires_at)
+
+    async def confirm_enrollment(
+        self, account_id: str, code: str, binding: str, restrictions: Restrictions = Restrictions.NONE
+    ) -> Update[Answer]:
+        sealing, owner = self._sealing(account_id), hash_binding(binding)
+        checked_code(code)
+
+        def rule(record: Record, context: Context) -> Decision:
+            return enrollment.confirm(record, code, owner, context, promote=sealing.promote)
+
+        update = await self.records.update(account_id, rule, restrictions, pending=True)
+        replaced = update.before.device is not None
+        return await self.notify_attempt(
+            update,
+            restrictions,
+            lambda _: events.EnrollmentConfirmed(account_id=account_id, at=update.at, replaced=replaced),
+        )
+
+    async def cancel_enrollment(
+        self, account_id: str, restrictions: Restrictions = Restrictions.NONE
+    ) -> Update[Rejected | None]:
+        return await self._rewrite(account_id, enrollment.cancel, restrictions=restrictions)
 
     async def import_enrollment(
         self, account_id: str, label: str, totp: TOTP, *, last_step: int | None, drift: int
     ) -> bool:
-        check_import(totp, last_step, drift, self._terms(account_id))
-        provision = self._sealing(account_id).sealed(totp, label, self.issuer, IN_USE)
-        rule = partial(imported, totp=totp, provision=provision, last_step=last_step, drift=drift)
-        change = await self.ledger.change(account_id, rule)
-        if change.outcome:
-            event = events.EnrollmentImported(account_id=account_id, at=change.at, weak=totp.secret.weak)
-            await self.herald.tell(event)
-        return change.outcome
+        sealing = self._sealing(account_id)
+        enrollment.check_import(totp, last_step, drift, self._context(sealing))
+        secret = sealing.seal(totp, label, self.issuer, ENROLLED)
+        rule = partial(enrollment.import_device, totp=totp, secret=secret, last_step=last_step, drift=drift)
+        update = await self.records.update(account_id, rule)
+        imported = update.outcome is True
+        if imported:
+            weak = totp.secret.weak
+            await self._notifier.notify(
+                events.EnrollmentImported(account_id=account_id, at=update.at, weak=weak)
+            )
+        return imported
 
-    async def verify(self, account_id: str, code: str) -> Answer:
-        return (await self.verification(account_id, code, Scope.OPEN)).outcome
+    async def verify(
+        self, account_id: str, code: str, restrictions: Restrictions = Restrictions.NONE
+    ) -> Update[Answer]:
+        checked_code(code)
+        update = await self.records.update(
+            checked_account_id(account_id),
+            lambda record, context: verify.verify(record, code, context),
+            restrictions,
+        )
+        if update.outcome == _NOT_ENROLLED:
+            # Compute as many codes as for an enrolled account. The write can still be noticed.
+            self._decoy.verify(code, at=update.at, window=self.records.policy.window)
+        return await self.notify_attempt(
+            update,
+            restrictions,
+            lambda accepted: events.CodeAccepted(
+                account_id=account_id, at=update.at, step=accepted.step, drift=accepted.drift
+            ),
+        )
 
-    async def redeem_recovery_code(self, account_id: str, code: str) -> Answer:
-        return (await self.redemption(account_id, code, Scope.OPEN)).outcome
-
-    async def revoke(self, account_id: str) -> None:
-        await self.revocation(account_id, Scope.OPEN)
-
-    async def resync(self, account_id: str, code1: str, code2: str) -> Answer:
+    async def resync(self, account_id: str, code1: str, code2: str) -> Update[Answer]:
         for code in (code1, code2):
             checked_code(code)
-        change = await self.ledger.change(
-            checked_account_id(account_id), lambda record, terms: resynced(record, code1, code2, terms)
+        update = await self.records.update(
+            checked_account_id(account_id),
+            lambda record, context: verify.resync(record, code1, code2, context),
         )
-        await self.told(
-            change,
-            Scope.OPEN,
-            lambda accepted: events.Resynchronized(account_id=account_id, at=change.at, drift=accepted.drift),
+        return await self.notify_attempt(
+            update,
+            Restrictions.NONE,
+            lambda accepted: events.Resynchronized(account_id=account_id, at=update.at, drift=accepted.drift),
         )
-        return change.outcome
 
-    async def issue_recovery_codes(self, account_id: str) -> tuple[str, ...]:
-        codes, _ = await self.issuance(account_id, Scope.OPEN)
-        return codes
+    async def issue_recovery_codes(
+        self, account_id: str, restrictions: Restrictions = Restrictions.NONE
+    ) -> tuple[tuple[str, ...], int]:
+        """Return the codes, or none, and the generation that the record has now."""
+        policy = self.records.policy
+        before = await self.read(account_id)
+        if before.device is None or restrictions.exclude(before):
+            return (), before.generation
+        codes = tuple(new_recovery_code() for _ in range(policy.recovery_codes))
+        hashes = await self.runtime.offload(partial(RecoveryCodeSet.of, codes, cost=policy.recovery_cost))
+        update = await self._rewrite(
+            account_id, lambda record: redeem.issue(record, hashes, before.generation)
+        )
+        if update.after.recovery_codes is not hashes:
+            return (), update.after.generation
+        await self._notifier.notify(
+            events.RecoveryCodesIssued(account_id=account_id, at=update.at, count=len(codes))
+        )
+        return codes, update.after.generation
+
+    async def redeem_recovery_code(
+        self, account_id: str, code: str, restrictions: Restrictions = Restrictions.NONE
+    ) -> Update[Answer]:
+        symbols = read_recovery_code(code)
+        begun = await self.records.update(
+            checked_account_id(account_id),
+            lambda record, context: redeem.begin(record, symbols, context),
+            restrictions,
+        )
+        codes = begun.outcome
+        if isinstance(codes, Rejected) or symbols is None:
+            rejected = codes if isinstance(codes, Rejected) else Rejected(Reason.MALFORMED)
+            return await self._notify_redeemed(begun.with_outcome(rejected), 0, restrictions)
+        digest = await self.runtime.offload(partial(codes.hash, symbols))
+        update = await self.records.update(
+            account_id,
+            lambda record, context: redeem.redeem(record, begun.after, codes.salt, digest, context),
+            restrictions,
+        )
+        left = 0 if update.after.recovery_codes is None else update.after.recovery_codes.left
+        return await self._notify_redeemed(update.following(begun), left, restrictions)
 
     async def status(self, account_id: str) -> Status:
         record = await self.read(account_id)
-        terms = self._terms(account_id)
-        refused, pending, active = refusal(record, terms), record.pending, record.active
+        now = self.records.now()
+        refused, pending, device = self.refuse(account_id, record), record.pending, record.device
         return Status(
-            enrolled=active is not None,
-            pending=pending is not None and terms.now < pending.expires_at,
+            enrolled=device is not None,
+            pending=pending is not None and now < pending.expires_at,
             retry_after=None if refused is None else refused.retry_after,
             disabled=refused is not None and refused.reason is Reason.DISABLED,
-            recovery_codes_left=0 if record.recovery is None else record.recovery.left,
-            confirmed_at=None if active is None else active.confirmed_at,
-            last_used_at=None if active is None else active.last_used_at,
+            recovery_codes_left=0 if record.recovery_codes is None else record.recovery_codes.left,
+            confirmed_at=None if device is None else device.confirmed_at,
+            last_used_at=None if device is None else device.last_used_at,
             failures=record.failures,
         )
 
-    async def provisioning(self, account_id: str) -> Enrollment:
-        return await self.provision(account_id, await self.read(account_id))
+    async def provisioning(self, account_id: str, record: Record | None = None) -> Enrollment:
+        device = (await self.read(account_id) if record is None else record).device
+        if device is None:
+            raise InvalidParameterError("account_id", "must be that of an enrolled account; see status()")
+        shown = self._sealing(account_id).show(device.secret, ENROLLED, None)
+        await self._notifier.notify(events.ProvisioningShown(account_id=account_id, at=self.records.now()))
+        return shown
 
     async def reseal(self, account_id: str) -> bool:
-        change = await self._rewrite(account_id, self._sealing(account_id).renewed, events.Resealed)
-        return change.after is not change.before
+        update = await self._rewrite(account_id, self._sealing(account_id).reseal, events.Resealed)
+        return update.after is not update.before
 
-    async def unlock(self, account_id: str) -> None:
-        await self._rewrite(account_id, unlocked, events.Unlocked)
+    async def unlock(
+        self, account_id: str, restrictions: Restrictions = Restrictions.NONE, *, notify: bool = True
+    ) -> None:
+        await self._rewrite(account_id, unlock, events.Unlocked if notify else None, restrictions)
+
+    async def revoke(
+        self, account_id: str, restrictions: Restrictions = Restrictions.NONE
+    ) -> Update[Rejected | None]:
+        rule = partial(enrollment.revoke, now=self.records.now())
+        return await self._rewrite(account_id, rule, events.Revoked, restrictions)
 
     async def forget(self, account_id: str) -> None:
-        if await self.ledger.erase(checked_account_id(account_id)):
-            await self.herald.tell(events.Forgotten(account_id=account_id, at=self.ledger.now()))
-
-    # What a login or a self-service calls, within its scope.
-
-    async def enrollment(
-        self, account_id: str, label: str, binding: str, scope: Scope
-    ) -> Enrollment | Rejected:
-        rule = scope.bound(self._begun(account_id, label, binding))
-        change = await self.ledger.change(account_id, rule)
-        if isinstance(change.outcome, Rejected):
-            return change.outcome
-        return await self._shown(change, change.outcome)
-
-    async def confirmation(self, account_id: str, code: str, binding: str, scope: Scope) -> Change[Answer]:
-        sealing, owner = self._sealing(account_id), owner_of(binding)
-        checked_code(code)
-        change = await self.ledger.change(
-            account_id,
-            scope.guarded(
-                lambda record, terms: confirmed(record, code, owner, terms, promote=sealing.promoted)
-            ),
-            purpose=PENDING,
-        )
-        replaced = change.before.active is not None
-        return await self.told(
-            change,
-            scope,
-            lambda _: events.EnrollmentConfirmed(account_id=account_id, at=change.at, replaced=replaced),
-        )
-
-    async def cancellation(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
-        return await self._rewrite(account_id, cancelled, scope=scope)
-
-    async def forgiveness(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
-        return await self._rewrite(account_id, unlocked, scope=scope)
-
-    async def revocation(self, account_id: str, scope: Scope) -> Change[Rejected | None]:
-        rule = partial(revoked, now=self.ledger.now())
-        return await self._rewrite(account_id, rule, events.Revoked, scope)
-
-    async def verification(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
-        checked_code(code)
-        change = await self.ledger.change(
-            checked_account_id(account_id), scope.guarded(lambda record, terms: verified(record, code, terms))
-        )
-        if change.outcome == Rejected(Reason.NOT_ENROLLED):
-            self._decoy.verify(code, at=change.at, window=self.ledger.policy.window)  # computes as much
-        return await self.told(
-            change,
-            scope,
-            lambda accepted: events.CodeAccepted(
-                account_id=account_id, at=change.at, step=accepted.step, drift=accepted.drift
-            ),
-        )
-
-    async def issuance(self, account_id: str, scope: Scope) -> tuple[tuple[str, ...], int]:
-        policy = self.ledger.policy
-        read = await self.read(account_id)
-        if read.active is None or scope.generation not in {None, read.generation}:
-            return (), read.generation
-        codes = tuple(new_recovery_code() for _ in range(policy.recovery_codes))
-        hashes = await self.colour.offload(partial(RecoverySet.of, codes, cost=policy.recovery_cost))
-        change = await self._rewrite(account_id, lambda record: issued(record, hashes, read.generation))
-        if change.after.recovery is not hashes:
-            return (), change.after.generation
-        event = events.RecoveryCodesIssued(account_id=account_id, at=change.at, count=len(codes))
-        await self.herald.tell(event)
-        return codes, change.after.generation
-
-    async def redemption(self, account_id: str, code: str, scope: Scope) -> Change[Answer]:
-        symbols = read_recovery_code(code)
-        first = await self.ledger.change(
-            checked_account_id(account_id),
-            scope.bound(lambda record, terms: reserved(record, symbols, terms)),
-        )
-        codes = first.outcome
-        if isinstance(codes, Rejected) or symbols is None:
-            refused = codes if isinstance(codes, Rejected) else Rejected(Reason.MALFORMED)
-            told: Change[Answer] = Change(
-                account_id, first.at, first.before, first.after, refused, resealed=first.resealed
-            )
-            return await self._redeemed(told, 0, scope)
-        digest = await self.colour.offload(partial(codes.hash, symbols))
-        forgive = partial(scope.settled, reserved=first.after)
-        second = await self.ledger.change(
-            account_id, scope.bound(lambda record, _: settled(record, codes.salt, digest, forgive))
-        )
-        left = 0 if second.after.recovery is None else second.after.recovery.left
-        after = second.after if second.outcome else first.after  # others' failures are theirs to tell
-        resealed = first.resealed or second.resealed
-        told = replace(second, before=first.before, after=after, resealed=resealed)
-        return await self._redeemed(told, left, scope)
-
-    def _sealing(self, account_id: str) -> Sealing:
-        return Sealing(self.ledger.cipher, checked_account_id(account_id))
-
-    def _terms(self, account_id: str) -> Terms:
-        return Terms(self.ledger.policy, self.ledger.now(), self._sealing(account_id).in_use)
-
-    def _begun(self, account_id: str, label: str, binding: str) -> Rule[Pending]:
-        sealing, owner = self._sealing(account_id), owner_of(binding)
-        make = partial(sealing.new, label, self.issuer, self.ledger.policy)
-        return lambda record, terms: begun(record, owner, terms, make=make)
-
-    async def _shown(self, change: Change[T], pending: Pending) -> Enrollment:
-        account_id, expires_at = change.account_id, pending.expires_at
-        if change.after is not change.before:
-            event = events.EnrollmentBegun(account_id=account_id, at=change.at, expires_at=expires_at)
-            await self.herald.tell(event, *resealing_events(change))
-        return self._sealing(account_id).shown(pending.provision, PENDING, expires_at)
+        if await self.records.erase(checked_account_id(account_id)):
+            await self._notifier.notify(events.Forgotten(account_id=account_id, at=self.records.now()))
 
     async def read(self, account_id: str) -> Record:
-        return await self.ledger.read(checked_account_id(account_id))
+        """Return the record of an account."""
+        return await self.records.read(checked_account_id(account_id))
+
+    async def update(
+        self, account_id: str, rule: Rule[T], restrictions: Restrictions
+    ) -> Update[T | Rejected]:
+        """Apply a rule for another second factor, whose attempts are counted here."""
+        return await self.records.update(account_id, rule, restrictions)
+
+    async def notify(self, *happened: events.Event) -> None:
+        """Report events of another second factor."""
+        await self._notifier.notify(*happened)
+
+    def now(self) -> float:
+        """Return the current time in Unix seconds."""
+        return self.records.now()
+
+    def refuse(self, account_id: str, record: Record) -> Rejected | None:
+        """Return why the account's attempts are not answered now, or ``None`` if they are."""
+        return refuse(record, self._context(self._sealing(account_id)))
+
+    def pending_enrollment(self, account_id: str, record: Record, binding: str) -> Enrollment | None:
+        """Return what *binding* was shown and may still confirm."""
+        pending = live_pending(record, hash_binding(binding), self.records.now())
+        if pending is None:
+            return None
+        return self._sealing(account_id).show(pending.secret, PENDING, pending.expires_at)
+
+    async def notify_attempt(
+        self,
+        update: Update[Answer],
+        restrictions: Restrictions,
+        accepted: Callable[[Accepted], events.Event],
+    ) -> Update[Answer]:
+        """Report an attempt, and return the update."""
+        cap = self.records.policy.throttle.cap
+        await self._notifier.notify(*attempt_events(update, cap, accepted, restrictions.after))
+        return update
+
+    def _sealing(self, account_id: str) -> Sealing:
+        return Sealing(self.records.cipher, checked_account_id(account_id))
+
+    def _context(self, sealing: Sealing) -> Context:
+        return Context(self.records.policy, self.records.now(), sealing.open_enrolled)
 
     async def _rewrite(
         self,
         account_id: str,
         rule: Callable[[Record], Record],
         event: type[events.Event] | None = None,
-        scope: Scope = Scope.OPEN,
-    ) -> Change[Rejected | None]:
-        change = await self.ledger.change(
-            checked_account_id(account_id), scope.bound(lambda record, _: (rule(record), None))
+        restrictions: Restrictions = Restrictions.NONE,
+    ) -> Update[Rejected | None]:
+        update = await self.records.update(
+            checked_account_id(account_id), lambda record, _: (rule(record), None), restrictions
         )
-        if event is not None and change.after is not change.before:
-            await self.herald.tell(event(account_id=account_id, at=change.at))
-        await self.herald.tell(*resealing_events(change))
-        return change
+        if event is not None and update.after is not update.before:
+            await self._notifier.notify(event(account_id=account_id, at=update.at))
+        await self._notifier.notify(*reseal_events(update))
+        return update
 
-    async def provision(self, account_id: str, record: Record) -> Enrollment:
-        if record.active is None:
-            raise InvalidParameterError("account_id", "must be of an enrolled account: ask status() first")
-        shown = self._sealing(account_id).shown(record.active.provision, IN_USE, None)
-        await self.herald.tell(events.ProvisioningShown(account_id=account_id, at=self.ledger.now()))
-        return shown
-
-    def refused(self, account_id: str, record: Record) -> Rejected | None:
-        return refusal(record, self._terms(account_id))
-
-    def waiting(self, account_id: str, record: Record, binding: str) -> Enrollment | None:
-        pending = live_pending(record, owner_of(binding), self.ledger.now())
-        if pending is None:
-            return None
-        return self._sealing(account_id).shown(pending.provision, PENDING, pending.expires_at)
-
-    async def told(
-        self, change: Change[Answer], scope: Scope, accepted: Callable[[Accepted], events.Event]
-    ) -> Change[Answer]:
-        cap = self.ledger.policy.throttle.cap
-        await self.herald.tell(*attempt_events(change, cap, accepted, scope.after))
-        return change
-
-    async def _redeemed(self, change: Change[Answer], left: int, scope: Scope) -> Change[Answer]:
-        who, at = change.account_id, change.at
-        await self.told(change, scope, lambda _: events.RecoveryCodeUsed(account_id=who, at=at, left=left))
-        if change.outcome and left <= self.ledger.policy.recovery_low:
-            await self.herald.tell(events.RecoveryCodesLow(account_id=who, at=at, left=left))
-        return change
+    async def _notify_redeemed(
+        self, update: Update[Answer], left: int, restrictions: Restrictions
+    ) -> Update[Answer]:
+        account_id, at = update.account_id, update.at
+        await self.notify_attempt(
+            update,
+            restrictions,
+            lambda _: events.RecoveryCodeUsed(account_id=account_id, at=at, left=left),
+        )
+        if update.outcome and left <= self.records.policy.recovery_low:
+            await self._notifier.notify(events.RecoveryCodesLow(account_id=account_id, at=at, left=left))
+        return update

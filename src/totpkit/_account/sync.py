@@ -1,8 +1,8 @@
-"""One logic, two colours: the same coroutine driven to its end, or awaited.
+"""Run the same logic for sync and async callers.
 
-Services are written once, as coroutines against awaited ports. This is what the sync face
-needs to run them without an event loop, and the async face to make a forgotten ``await``
-harmless. Knows nothing of what the services do.
+The service is written once, as coroutines over async ports. The sync classes wrap their components
+in adapters that never suspend and run the coroutine with :func:`run_sync`. The async classes return
+an :class:`AsyncResult`, which makes a forgotten ``await`` harmless.
 """
 
 import inspect
@@ -18,139 +18,141 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 _PRINTS_TASKS = "asyncio.base_tasks"
-_WRONG_COLOUR = "an async part was given to a sync class: use the one whose name begins with Async"
+_ASYNC_IN_SYNC = "an async component was given to a sync class: use the class whose name begins with Async"
 
 
-class Colour(Protocol):
+class Runtime(Protocol):
     """How a service waits: not at all, or in an event loop."""
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Run slow work where it blocks nobody else."""
+        """Run slow work where it does not block other callers."""
 
     async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
-        """Call the app, and await what it answers where that is possible."""
+        """Call the app, and await what it returns if that is possible."""
 
 
-class Inline:
-    """Never suspends: the colour of the sync face."""
+class SyncRuntime:
+    """The runtime of the sync classes. It never suspends."""
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Run it here and now."""
-        return carry(work)
+        """Run *work* right here."""
+        return shield_stop_iteration(work)
 
     async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
-        """Call the app; :class:`FlowError` if it answers with a coroutine."""
-        answer = carry(callback)
-        if isinstance(answer, Coroutine):
-            answer.close()
-        if isinstance(answer, Awaitable):
-            raise FlowError(_WRONG_COLOUR)
-        return answer
+        """Call the app. Raises :class:`FlowError` if it returns an awaitable."""
+        result = shield_stop_iteration(callback)
+        if isinstance(result, Coroutine):
+            result.close()
+        if isinstance(result, Awaitable):
+            raise FlowError(_ASYNC_IN_SYNC)
+        return result
 
 
-class Suspending:
-    """Suspends: the colour of the async face."""
+class AsyncRuntime:
+    """The runtime of the async classes."""
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Run it in a worker thread."""
-        import asyncio  # noqa: PLC0415 - the sync face does without
+        """Run *work* in a worker thread."""
+        import asyncio  # noqa: PLC0415 - slow to import, and the sync classes do not need it
 
         try:
-            return await asyncio.to_thread(carry, work)
-        except Carried as carried:  # no future can hold a StopIteration: it would never be done
-            error = carried.error
-        raise RuntimeError("what was called in a worker thread raised StopIteration") from error
+            return await asyncio.to_thread(shield_stop_iteration, work)
+        except ShieldedStopIteration as shielded:  # a future that is given a StopIteration never finishes
+            error = shielded.error
+        raise RuntimeError("a function that ran in a worker thread raised StopIteration") from error
 
     async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
-        """Call the app, and await the answer if it can be awaited."""
-        answer = callback()
-        return await answer if isinstance(answer, Awaitable) else answer
+        """Call the app, and await what it returns if that is possible."""
+        result = callback()
+        return await result if isinstance(result, Awaitable) else result
 
 
-class InlineStore:
-    """A sync store behind the awaited port; its methods never suspend."""
+class SyncStoreAdapter:
+    """Makes a sync store an :class:`AsyncStore` that never suspends."""
 
     def __init__(self, store: Store) -> None:
-        refuse_async(store.load, store.swap)
+        reject_async(store.load, store.swap)
         self._store = store
 
     async def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
-        return carry(lambda: self._store.load(account_id))
+        try:
+            return self._store.load(account_id)
+        except StopIteration as error:
+            raise ShieldedStopIteration(error) from error
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*; tell whether it was."""
-        return carry(lambda: self._store.swap(account_id, old, new))
+        """Write *new* only if the value is still *old*; return whether it was."""
+        try:
+            return self._store.swap(account_id, old, new)
+        except StopIteration as error:
+            raise ShieldedStopIteration(error) from error
 
 
-def refuse_async(*parts: object) -> None:
-    """Raise :class:`FlowError` if a part for the sync face is a coroutine function."""
-    for part in parts:
-        if inspect.iscoroutinefunction(part) or inspect.iscoroutinefunction(getattr(part, "__call__", None)):  # noqa: B004 - an instance's
-            raise FlowError(_WRONG_COLOUR)
+def reject_async(*components: object) -> None:
+    """Raise :class:`FlowError` if a component of a sync class is a coroutine function."""
+    for component in components:
+        call = getattr(component, "__call__", None)  # noqa: B004 - to look at it, not to ask whether it exists
+        if inspect.iscoroutinefunction(component) or inspect.iscoroutinefunction(call):
+            raise FlowError(_ASYNC_IN_SYNC)
 
 
 def require_async(store: AsyncStore) -> AsyncStore:
-    """Return *store* if it can be awaited; :class:`FlowError` otherwise."""
+    """Return *store* if its methods are coroutine functions. Raises :class:`FlowError` otherwise."""
     if not (inspect.iscoroutinefunction(store.load) and inspect.iscoroutinefunction(store.swap)):
         raise FlowError("a sync store was given to an async class: wrap it in ThreadedStore")
     return store
 
 
-class Carried(Exception):  # noqa: N818 - it is on its way, not an error of its own
-    """A ``StopIteration`` of a callback on its way out of a driven coroutine, which would change it."""
+class ShieldedStopIteration(Exception):  # noqa: N818 - a wrapper in transit, never seen by callers
+    """Carries a callback's ``StopIteration`` out of a coroutine, which would replace it (PEP 479)."""
 
     def __init__(self, error: StopIteration) -> None:
         super().__init__()
         self.error = error
 
 
-def carry(work: Callable[[], T]) -> T:
-    """Call *work* so that what it raises reaches the caller of :func:`drive` unchanged."""
+def shield_stop_iteration(work: Callable[[], T]) -> T:
+    """Call *work* so that whatever it raises reaches the caller of :func:`run_sync` unchanged."""
     try:
         return work()
     except StopIteration as error:
-        raise Carried(error) from error
+        raise ShieldedStopIteration(error) from error
 
 
-def drive(coroutine: Coroutine[object, None, T]) -> T:
+def run_sync(coroutine: Coroutine[object, None, T]) -> T:
     """Run a coroutine that never suspends, and return its result.
 
-    Raises :class:`FlowError` if it does suspend; it is closed then.
+    Raises :class:`FlowError` if it does suspend, and closes it.
     """
-    results: list[T] = []
-
-    async def collect() -> None:
-        results.append(await coroutine)
-
-    runner = collect()
     try:
-        runner.send(None)
-    except StopIteration:
-        return results[0]
-    except Carried as carried:
-        raise carried.error from None
-    runner.close()
-    raise FlowError(_WRONG_COLOUR)
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    except ShieldedStopIteration as shielded:
+        raise shielded.error from None
+    coroutine.close()
+    raise FlowError(_ASYNC_IN_SYNC)
 
 
-class Pending(Coroutine[object, None, T_co]):
-    """What an async method returns: to be awaited, and of no truth value before."""
+class AsyncResult(Coroutine[object, None, T_co]):
+    """What an async method returns: await it. Until then it has no truth value."""
 
     def __init__(self, coroutine: Coroutine[object, None, T_co]) -> None:
         self._coroutine = coroutine
 
     def __bool__(self) -> bool:
-        # To print a task, asyncio asks whether it has a coroutine; nobody is let in by that.
-        if sys._getframe(1).f_globals.get("__name__") == _PRINTS_TASKS:  # noqa: SLF001 - no other way to know
+        # asyncio tests a task's coroutine for truth when it prints the task. That lets nobody in.
+        if sys._getframe(1).f_globals.get("__name__") == _PRINTS_TASKS:  # noqa: SLF001 - there is no other way to tell
             return True
-        raise FlowError("await the method before you look at its answer")
+        raise FlowError("await the method before you use its result")
 
     def __await__(self) -> Generator[object, None, T_co]:
         return self._coroutine.__await__()
 
     def send(self, value: None, /) -> object:
-        """Resume it, as an event loop does."""
+        """Resume the coroutine, as an event loop does."""
         return self._coroutine.send(value)
 
     def throw(
@@ -160,7 +162,7 @@ class Pending(Coroutine[object, None, T_co]):
         traceback: TracebackType | None = None,
         /,
     ) -> object:
-        """Raise in it, as an event loop does to cancel."""
+        """Raise an exception in the coroutine, as an event loop does to cancel it."""
         if isinstance(kind, BaseException):
             return self._coroutine.throw(kind)
         if value is None and traceback is None:  # three arguments are deprecated since Python 3.12
@@ -168,5 +170,5 @@ class Pending(Coroutine[object, None, T_co]):
         return self._coroutine.throw(kind, value, traceback)
 
     def close(self) -> None:
-        """End it."""
+        """Close the coroutine."""
         self._coroutine.close()

@@ -1,4 +1,4 @@
-"""The grammar of the command line, and its help. Knows nothing of what the commands do."""
+"""Parse the arguments of the command line, and print its help."""
 
 import argparse
 import re
@@ -6,42 +6,44 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
 from totpkit._cli.console import VARIABLE, CommandError
-from totpkit._otp.decimal import DIGITS
 from totpkit._otp.secret import LARGEST_BYTES, STRONG_BYTES
 from totpkit._otp.totp import LONGEST_PERIOD
-from totpkit._otp.truncation import COUNTERS, Algorithm
+from totpkit._otp.truncation import COUNTERS, DIGITS, Algorithm
 
 _LONGEST_NUMBER = len(str(COUNTERS))
 
 _READING = f"""\
-The secret is read from the environment variable {VARIABLE} if it is set,
-else from a prompt that does not show it, else from the first line of standard
-input. It is base32 text or a whole otpauth:// URI, whose parameters then count.
-It has no place among the arguments, where others on the machine could see it."""
+The secret is read from the environment variable {VARIABLE} if it is set.
+Otherwise it is read from a hidden prompt, or from the first line of standard
+input if that is not a terminal. It is a base32 secret, or a whole otpauth://
+URI with its own parameters. It cannot be an argument, because other users of
+the machine could see it."""
 
 _READING_TEXT = f"""\
-The text is read from the environment variable {VARIABLE} if it is set,
-else from a prompt that does not show it, else from the first line of standard
-input. Given as URI it stands in lists of processes, where others on the machine
-can see it, and in the history of the shell: only for what is no secret."""
+The text is read from the environment variable {VARIABLE} if it is set.
+Otherwise it is read from a hidden prompt, or from the first line of standard
+input if that is not a terminal. If you pass it as an argument instead, other
+users of the machine can see it in the process list, and your shell may save it
+in its history. Do that only if the URI is not secret."""
 
 _STATUS = """\
-Exit status: 0, and 1 for a code that verify rejects; 2 after an error, which is
-one line on standard error and repeats no secret and no code; 130 after Ctrl-C."""
+Exit status: 0 on success, 1 if verify rejects the code, 2 after an error and
+130 after Ctrl-C. An error is one line on standard error. It never contains a
+secret or a code."""
 
 _HARMLESS = re.compile(
     r"the following arguments are required: |argument [^:]*: (expected|must be|not allowed with) "
 )
-"""Messages of argparse that quote nothing of what was typed."""
+"""The argparse messages that do not quote what the user typed."""
 
 _UNKNOWN_COMMAND = "argument COMMAND: "
-"""How argparse begins the message on one, whose rest quotes it."""
+"""The beginning of the argparse message about an unknown command. The rest quotes the command."""
 
 
-def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Read *arguments*, by default the process's own.
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse *arguments*, by default the arguments of this process.
 
-    Raises :class:`CommandError`, and :class:`SystemExit` once help is printed.
+    Raises :class:`CommandError` for a wrong argument, and :class:`SystemExit` after printing help.
     """
     return _parser().parse_args(arguments)
 
@@ -49,17 +51,17 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if message.startswith(_UNKNOWN_COMMAND):
-            message = f"no such command; there are {_in_words([command.name for command in _COMMANDS])}"
+            message = f"unknown command; the commands are {_join([command.name for command in _COMMANDS])}"
         elif not _HARMLESS.match(message):
-            message = "an argument is unknown or one too many; it is not repeated, as it may be a secret"
+            message = "unknown or unexpected argument; it is not shown here because it may be a secret"
         raise CommandError(f"{message} (see {self.prog} --help)")
 
 
 class _Version(argparse.Action):
     def __call__(self, *_: object) -> NoReturn:
-        from importlib.metadata import version  # noqa: PLC0415 - slow, and for this alone
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and needed only here
 
-        print(f"totpkit {version('totpkit')}")  # noqa: T201 - goes where argparse prints its help
+        print(f"totpkit {version('totpkit')}")  # noqa: T201 - argparse prints its help the same way
         raise SystemExit(0)
 
 
@@ -73,7 +75,7 @@ class _Command(NamedTuple):
 def _parser() -> _Parser:
     parser = _Parser(
         prog="totpkit",
-        description="Make, show and check the codes of a second factor: TOTP, HOTP and Steam's.",
+        description="Create secrets and QR codes. Show and verify TOTP, HOTP and Steam Guard codes.",
         epilog=f"{_READING}\n\n{_STATUS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -101,25 +103,27 @@ def _secret(parser: _Parser) -> None:
 
 
 def _key(_: _Parser) -> None:
-    """Take nothing: a key has one form."""
+    """Add nothing: the command has no options."""
 
 
 def _uri(parser: _Parser) -> None:
-    names = parser.add_argument_group("names", "Those of a key URI stay unless others are given.")
-    names.add_argument("--account", metavar="NAME", help="whose code it is, say alice@example.com")
-    names.add_argument("--issuer", metavar="NAME", help="who asks for the code, say Acme")
+    names = parser.add_argument_group("names", "For a key URI, they replace its own names.")
+    names.add_argument("--account", metavar="NAME", help="account name, such as alice@example.com")
+    names.add_argument("--issuer", metavar="NAME", help="name of your service, such as Acme")
     _counter(_parameters(parser))
 
 
 def _qr(parser: _Parser) -> None:
-    parser.add_argument("--svg", metavar="FILE", help="write an SVG file, and nothing to the terminal")
-    parser.add_argument("--png", metavar="FILE", help="write a PNG file, and nothing to the terminal")
+    parser.add_argument("--svg", metavar="FILE", help="write an SVG file instead of using the terminal")
+    parser.add_argument("--png", metavar="FILE", help="write a PNG file instead of using the terminal")
     _uri(parser)
 
 
 def _code(parser: _Parser) -> None:
     moment = parser.add_mutually_exclusive_group()
-    moment.add_argument("--watch", action="store_true", help="keep it current until Ctrl-C (exit status 0)")
+    moment.add_argument(
+        "--watch", action="store_true", help="keep the code up to date until Ctrl-C (exit status 0)"
+    )
     _time(moment)
     _counter(_parameters(parser))
 
@@ -127,50 +131,51 @@ def _code(parser: _Parser) -> None:
 def _verify(parser: _Parser) -> None:
     step = _number(0, COUNTERS - 1)
     parser.add_argument(
-        "code", nargs="?", metavar="CODE", help="else from a prompt or the next line of input"
+        "code", nargs="?", metavar="CODE", help="default: read from a prompt or the next line of input"
     )
-    parser.add_argument("--last-step", type=step, metavar="N", help="the step that was accepted last")
+    parser.add_argument("--last-step", type=step, metavar="N", help="step of the last accepted code")
     _time(parser)
     _parameters(parser)
 
 
 def _inspect(parser: _Parser) -> None:
-    parser.add_argument("uri", nargs="?", metavar="URI", help="better left out, and read as told above")
+    parser.add_argument("uri", nargs="?", metavar="URI", help="only if it is not secret, see above")
 
 
 def _demo(parser: _Parser) -> None:
-    unattended = "play person and phone too, so that it runs unattended"
+    unattended = "play the user and the phone too, without waiting for input"
     parser.add_argument("--auto", action="store_true", help=unattended)
-    parser.add_argument("--file", metavar="FILE", help="store in this SQLite file, and keep it")
+    parser.add_argument("--file", metavar="FILE", help="use this SQLite file, and keep it")
 
 
 def _time(parser: argparse._ActionsContainer) -> None:
     time = _number(0, COUNTERS - 1)
-    parser.add_argument("--at", type=time, metavar="TIME", help="Unix seconds (default: now)")
+    parser.add_argument("--at", type=time, metavar="TIME", help="time in Unix seconds (default: now)")
 
 
 def _parameters(parser: _Parser) -> argparse._ArgumentGroup:
-    group = parser.add_argument_group("parameters", "Of a secret in base32; a key URI brings its own.")
+    group = parser.add_argument_group("parameters", "For a base32 secret. A key URI has its own parameters.")
     digits, period = _number(DIGITS[0], DIGITS[-1]), _number(1, LONGEST_PERIOD)
     group.add_argument("--digits", type=digits, metavar="N", help="6, 7 or 8 (default: 6)")
     group.add_argument(
         "--algorithm", type=_algorithm, metavar="NAME", help="SHA1 (default), SHA256 or SHA512"
     )
-    group.add_argument("--period", type=period, metavar="SECONDS", help="of a step (default: 30)")
+    group.add_argument("--period", type=period, metavar="SECONDS", help="length of a step (default: 30)")
     kind = group.add_mutually_exclusive_group()
-    kind.add_argument("--hotp", action="store_true", help="codes that change with a counter")
+    kind.add_argument("--hotp", action="store_true", help="counter-based codes")
     kind.add_argument("--steam", action="store_true", help="Steam Guard codes")
     return group
 
 
 def _counter(group: argparse._ArgumentGroup) -> None:
     counter = _number(0, COUNTERS - 1)
-    group.add_argument("--counter", type=counter, metavar="N", help="where HOTP stands (default: 0)")
+    group.add_argument("--counter", type=counter, metavar="N", help="HOTP counter (default: the URI's, or 0)")
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
-        # int() would admit much more, and argparse would quote what it refuses.
+        # int() alone accepts "+6", " 6", "6_0" and other digits than ASCII, and argparse would quote
+        # the text in its message.
         if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER and low <= int(text) <= high:
             return int(text)
         raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}")
@@ -181,68 +186,68 @@ def _number(low: int, high: int) -> Callable[[str], int]:
 def _algorithm(text: str) -> Algorithm:
     if text.upper() in Algorithm.__members__:
         return Algorithm[text.upper()]
-    raise argparse.ArgumentTypeError(f"must be {_in_words(list(Algorithm), 'or')}")
+    raise argparse.ArgumentTypeError(f"must be {_join(list(Algorithm), 'or')}")
 
 
-def _in_words(names: Sequence[str], before_last: str = "and") -> str:
-    return f"{', '.join(names[:-1])} {before_last} {names[-1]}"
+def _join(names: Sequence[str], conjunction: str = "and") -> str:
+    return f"{', '.join(names[:-1])} {conjunction} {names[-1]}"
 
 
 _COMMANDS = (
     _Command(
         "secret",
         "print a new secret",
-        "Print a new secret from the operating system's random generator, in base32.",
+        "Print a new base32 secret from the operating system's random number generator.",
         _secret,
     ),
     _Command(
         "key",
         "print a new key for a vault",
-        "Print a new key of 32 bytes from the operating system's random generator, in\n"
-        "base64: what a Vault seals secrets with. Keep it where the records are not.",
+        "Print a new 32-byte key in base64, from the operating system's random number\n"
+        "generator. A Vault seals secrets with it. Keep the key apart from the records.",
         _key,
     ),
     _Command(
         "uri",
         "print the key URI of a secret",
-        f"Print the key URI of a secret: what a phone reads from a QR picture.\n\n{_READING}",
+        f"Print the key URI of a secret. The QR code for a phone contains this text.\n\n{_READING}",
         _uri,
     ),
     _Command(
         "qr",
-        "draw the QR picture of a secret",
-        "Draw the key URI of a secret as a QR picture for a phone to scan. The picture\n"
-        f"and the files are as secret as the secret.\n\n{_READING}",
+        "draw the QR code of a secret",
+        "Draw the QR code of a secret, for an authenticator app to scan. The QR code\n"
+        f"contains the secret, so protect the files like the secret itself.\n\n{_READING}",
         _qr,
     ),
     _Command(
         "code",
-        "print the current code and how long it lasts",
-        f"Print the current code and how long it lasts.\n\n{_READING}",
+        "print the current code and the seconds left",
+        f"Print the current code and the seconds until the next one.\n\n{_READING}",
         _code,
     ),
     _Command(
         "verify",
-        "check a code",
-        "Check a code against the current step and its neighbours, or a counter's code\n"
-        "against the counter that comes next. Say the step (the counter) or why it is\n"
-        "rejected: exit status 0 or 1. Give the step as --last-step the next time, and\n"
-        f"no code passes twice.\n\n{_READING}",
+        "verify a code",
+        "Verify a code. A time-based code may be one step early or late. A counter-based\n"
+        "code must match the next counter. The output is the accepted step (or counter),\n"
+        "or the reason for the rejection. Pass the step as --last-step next time, and no\n"
+        f"code is accepted twice.\n\n{_READING}",
         _verify,
     ),
     _Command(
         "inspect",
-        "tell what a key URI says, and what is doubtful about it",
-        "Tell what a key URI, an otpauth-migration:// payload or a secret says, and what\n"
-        f"is doubtful about it; the secret itself is not shown.\n\n{_READING_TEXT}",
+        "describe a key URI and warn about problems",
+        "Describe a key URI, a Google Authenticator export (otpauth-migration://) or a\n"
+        f"secret, and warn about likely problems. The secret is not shown.\n\n{_READING_TEXT}",
         _inspect,
     ),
     _Command(
         "demo",
-        "log in to an app: a password, a phone enrolled, a code refused the second time",
-        "Log in to an app by a password and a code: the phone is enrolled at the first\n"
-        "login, and asked for a code at the second; a used code is refused. Where nobody\n"
-        "answers, the demo plays the phone.",
+        "log in to an example app with a password and a code",
+        "Log in to an example app with a password and a code. The first login enrolls a\n"
+        "phone, the second asks for a code, and a used code is rejected. If you don't\n"
+        "enter a code, the demo plays the phone itself.",
         _demo,
     ),
 )

@@ -1,4 +1,4 @@
-"""Where the command line reads and writes. Knows nothing of its commands."""
+"""Read and write the terminal, the standard streams and the environment for the commands."""
 
 import errno
 import getpass
@@ -13,34 +13,35 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Self, TextIO
 
-from totpkit._clock import Clock
 from totpkit._otp.uri_syntax import LONGEST
+from totpkit._validation import Clock
 
 VARIABLE = "TOTPKIT_SECRET"
-"""The environment variable that a secret is read from."""
+"""The environment variable that may contain the secret."""
 
 
 class CommandError(Exception):
-    """A command cannot go on; its text is one line without a secret or a code."""
+    """A command cannot continue. The message is one line without a secret or a code."""
 
 
 def ask_hidden(prompt: str) -> str:
     """Ask on the terminal without echo.
 
-    Raises :class:`CommandError` if the terminal would show what is typed, and
-    :class:`EOFError`.
+    Raises :class:`CommandError` if the terminal would show what the user types, and
+    :class:`EOFError` at the end of the input.
     """
     with warnings.catch_warnings():
+        # getpass only warns when it cannot turn the echo off, and then reads the secret visibly.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return getpass.getpass(prompt)
         except getpass.GetPassWarning:
             pass
-    raise CommandError(f"this terminal would show the secret; use {VARIABLE} or a pipe")
+    raise CommandError(f"this terminal would show the secret as you type it; use {VARIABLE} or a pipe")
 
 
-class _Missing(StringIO):
-    """A standard output that the process was started without: each write says that it is not there."""
+class _MissingOutput(StringIO):
+    """The standard output of a process that was started without one. Each write is an error."""
 
     def write(self, _: str, /) -> int:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -48,7 +49,7 @@ class _Missing(StringIO):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """The streams, the environment, the clock and the terminal that a command works with."""
+    """The streams, the environment, the clock and the terminal that a command uses."""
 
     stdin: TextIO
     stdout: TextIO
@@ -61,14 +62,14 @@ class Console:
 
     @classmethod
     def of_process(cls) -> Self:
-        """Return this process's own.
+        """Return the console of this process.
 
-        An input that it was started without is empty, an output cannot be written to, and
-        complaints go nowhere.
+        A missing standard input is empty, writing to a missing standard output is an error, and a
+        missing standard error discards what is written to it.
         """
         return cls(
             stdin=sys.stdin or StringIO(),
-            stdout=sys.stdout or _Missing(),
+            stdout=sys.stdout or _MissingOutput(),
             stderr=sys.stderr or StringIO(),
             environ=os.environ,
         )
@@ -79,25 +80,25 @@ class Console:
         return self.stdout.isatty() and self.environ.get("TERM") != "dumb"
 
     def write(self, text: str) -> None:
-        """Write *text* to standard output, at once."""
+        """Write *text* to standard output and flush it."""
         self.stdout.write(text)
         self.stdout.flush()
 
-    def say(self, *lines: str) -> None:
+    def print(self, *lines: str) -> None:
         """Write *lines* to standard output."""
         self.write("".join(f"{line}\n" for line in lines))
 
-    def complain(self, problem: str) -> None:
-        """Write one line to standard error, if that still stands."""
+    def print_error(self, message: str) -> None:
+        """Write one line to standard error, if it is still open."""
         with suppress(OSError):
-            self.stderr.write(f"totpkit: {problem}\n")
+            self.stderr.write(f"totpkit: {message}\n")
             self.stderr.flush()
 
     def ask(self, prompt: str) -> str | None:
-        """Return the next line of standard input, ``None`` at its end.
+        """Return the next line of standard input, or ``None`` at its end.
 
-        Only a terminal gets the *prompt*, on standard error. Raises :class:`CommandError`
-        for a line longer than any secret or code.
+        The *prompt* goes to standard error, and only if standard input is a terminal. Raises
+        :class:`CommandError` for a line that is longer than any secret or code.
         """
         if self.stdin.isatty():
             self.stderr.write(prompt)
@@ -109,38 +110,44 @@ class Console:
             self.end_prompt()
         return line.removesuffix("\n") if line else None
 
-    def secret_text(self) -> str:
-        """Return what stands for a secret, from the environment, a prompt or standard input.
+    def read_secret(self) -> str:
+        """Return the text of a secret from the environment, a prompt or standard input.
 
-        Raises :class:`CommandError` if there is nothing to read.
+        Raises :class:`CommandError` if there is none.
         """
         text: str | None
         if VARIABLE in self.environ:
             text = self.environ[VARIABLE]
         elif self.stdin.isatty():
-            text = self._prompted_secret()
+            text = self._ask_for_secret()
         else:
             text = self.ask("")
         if text is None:
-            raise CommandError(f"no secret in {VARIABLE}, at the prompt or on standard input")
+            raise CommandError(
+                f"no secret found; set {VARIABLE}, enter it at the prompt or pass it on standard input"
+            )
         return text.strip()
 
-    def _prompted_secret(self) -> str | None:
+    def _ask_for_secret(self) -> str | None:
         try:
-            return self.ask_hidden("Secret or key URI (not shown): ")
+            return self.ask_hidden("Secret or key URI (hidden): ")
         except EOFError:
             self.end_prompt()
             return None
 
     def end_prompt(self) -> None:
-        """Begin a new line after a prompt that was answered by Ctrl-C or Ctrl-D."""
+        """Start a new line after a prompt that the user left with Ctrl-C or Ctrl-D."""
         if self.stdin.isatty():
             with suppress(OSError):
                 self.stderr.write("\n")
 
-    def mute(self) -> None:
-        """Let what standard output could not take go nowhere, also when the process ends."""
+    def discard_output(self) -> None:
+        """Send the rest of standard output nowhere.
+
+        Python flushes standard output again when the process ends, and a second error there would
+        print a traceback and change the exit status.
+        """
         with suppress(OSError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.stdout.fileno())
-            os.close(nowhere)
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.stdout.fileno())
+            os.close(null)

@@ -1,6 +1,6 @@
-"""The demo: an app's login from the first to the second time, told in the terminal.
+"""Run the demo: the login of an example app, from the enrollment to the second login.
 
-What it stores is in a SQLite file of its own, which goes when it ends unless somebody named one.
+The records are in a SQLite file. It is deleted at the end unless the user named one.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,14 +14,12 @@ from textwrap import wrap
 
 from totpkit._account.authenticator import Authenticator
 from totpkit._cli.console import CommandError, Console
-from totpkit._cli.picture import show_picture
-from totpkit._cli.wording import verdict
+from totpkit._cli.output import show_qr, verdict
 from totpkit._login.answers import CodeAnswer, PasswordAnswer
 from totpkit._login.auth_flow import AuthFlow
 from totpkit._login.factors import Password, RecoveryCode, TotpCode
 from totpkit._login.prompts import EnrollmentPrompt
 from totpkit._login.results import Authenticated, Challenge, Denied
-from totpkit._login.steps import plan_of
 from totpkit._otp.key_uri import KeyURI
 from totpkit._otp.result import Reason, Rejected
 from totpkit._otp.totp import TOTP
@@ -29,202 +27,209 @@ from totpkit.errors import FirstFactorError, StoreError
 from totpkit.stores.sqlite import SQLiteStore
 from totpkit.vault import PLAINTEXT
 
-_ASK = "   The code that it shows: "
-_NEXT = "   The next code, within half a minute: "
-_LEAVE = "   (No phone? Ctrl-D. Enough? Ctrl-C.)"
-_NAME = "alice"
+_CODE_PROMPT = "   Code from the app: "
+_NEXT_CODE_PROMPT = "   Next code (there is a new one every 30 seconds): "
+_PASSWORD_PROMPT = "   Password for this demo: "  # noqa: S105 - only asks for one
+_HINT = "   (Press Ctrl-D to continue without a phone, or Ctrl-C to quit.)"
+_USERNAME = "alice"
 _SESSION = "session-1"
-_NOBODY = "Nobody answers"
-_TOO_MANY = "None of these is right"
-_TAKES_OVER = "from here the demo plays the phone itself."
-_PATIENCE = 3
-"""Wrong codes that are read where nobody sits at a terminal: a pipe could go on for ever."""
+_NO_ANSWER = "No answer"
+_TOO_MANY_MISTAKES = "Too many wrong codes"
+_CONTINUES = "The demo continues and plays the phone itself."
+_MAX_MISTAKES = 3
+"""Wrong codes that are read from a pipe, which could go on forever."""
 
 
 @dataclass(slots=True)
-class _Person:
-    """Whoever answers: the person with a phone, or in their place the demo itself.
+class _User:
+    """The user of the demo, whom the demo itself can play.
 
-    Of the secret the demo's phone knows what it has scanned: the text of the key URI.
+    The simulated phone knows only what it has scanned, the text of the key URI.
     """
 
     console: Console
-    is_played: bool
+    is_simulated: bool
     scanned: str = ""
     password: str = ""
     mistakes: int = 0
 
     @property
-    def is_asked(self) -> bool:
-        """Whether somebody sits at a terminal."""
-        return self.console.stdin.isatty() and not self.is_played
+    def is_at_terminal(self) -> bool:
+        """Whether a real user can type something."""
+        return self.console.stdin.isatty() and not self.is_simulated
 
-    def choose(self) -> None:
-        """Choose a password, hidden; where nobody types, one is made up."""
+    def choose_password(self) -> None:
+        """Ask for a password without echo, or generate one if nobody enters any."""
         try:
-            self.password = self.console.ask_hidden("   A password, for this demo: ") if self.is_asked else ""
+            self.password = self.console.ask_hidden(_PASSWORD_PROMPT) if self.is_at_terminal else ""
         except EOFError:
             self.console.end_prompt()
-        except CommandError:  # the terminal would show it
+        except CommandError:  # the terminal would show the password
             pass
         if not self.password:
             self.password = token_urlsafe()
-            self.console.say("   A password, for this demo: (made up)")
+            self.console.print(f"{_PASSWORD_PROMPT}(generated)")
 
-    def code(self, prompt: str = _ASK, *, later: int = 0) -> str:
-        """Return the next code typed; where nobody types, say so and play the phone, some steps *later*."""
-        is_lost = self.mistakes >= _PATIENCE and not self.is_asked
-        typed = None if self.is_played or is_lost else self.console.ask(prompt)
+    def code(self, prompt: str = _CODE_PROMPT, *, steps: int = 0) -> str:
+        """Return the code that the user types. If there is none, print the phone's code *steps* ahead."""
+        gives_up = self.mistakes >= _MAX_MISTAKES and not self.is_at_terminal
+        typed = None if self.is_simulated or gives_up else self.console.ask(prompt)
         if typed is not None:
             return typed
-        if not self.is_played:
-            self.console.say(f"   {_TOO_MANY if is_lost else _NOBODY}: {_TAKES_OVER}")
-            self.is_played = True
+        if not self.is_simulated:
+            self.console.print(f"   {_TOO_MANY_MISTAKES if gives_up else _NO_ANSWER}. {_CONTINUES}")
+            self.is_simulated = True
         otp = KeyURI.parse(self.scanned).otp
-        step = otp.period * later if isinstance(otp, TOTP) else later
-        code = otp.at(int(self.console.clock()) + step)
-        self.console.say(f"{prompt}{code}")
+        ahead = otp.period * steps if isinstance(otp, TOTP) else steps
+        code = otp.at(int(self.console.clock()) + ahead)
+        self.console.print(f"{prompt}{code}")
         return code
 
 
 @dataclass(frozen=True, slots=True)
 class _App:
-    """An app that somebody logs in to."""
+    """The example app, with the user who logs in to it."""
 
     console: Console
-    person: _Person
+    user: _User
     account_id: str
     auth: Authenticator
     flow: AuthFlow
 
-    def password_passed(self) -> Challenge:
-        """Return what the app asks for after the right password."""
-        begun = self.flow.begin(binding=_SESSION)
-        answer = PasswordAnswer(_NAME, self.person.password)
-        return self.going_on(self.flow.submit(begun.ticket, answer, binding=_SESSION))
+    def submit_password(self) -> Challenge:
+        """Begin a login, submit the right password, and return the next challenge."""
+        challenge = self.flow.begin(binding=_SESSION)
+        answer = PasswordAnswer(username=_USERNAME, password=self.user.password)
+        return self.expect_challenge(self.flow.submit(challenge.ticket, answer, binding=_SESSION))
 
-    def going_on(self, result: Challenge | Authenticated | Denied) -> Challenge:
-        """Return the challenge that a login goes on with; :class:`CommandError` if it has ended."""
+    def expect_challenge(self, result: Challenge | Authenticated | Denied) -> Challenge:
+        """Return the challenge. Raises :class:`CommandError` if the login has ended."""
         if isinstance(result, Challenge):
             return result
         reason = result.reason if isinstance(result, Denied) else Reason.NOT_OFFERED
-        raise CommandError(f"the login has ended: {reason}; begin again")
+        raise CommandError(f"the login has ended ({reason}); run the demo again")
 
-    def answered(self, challenge: Challenge, code: Callable[[], str]) -> Authenticated:
-        """Ask for codes until one is right."""
+    def submit_codes(self, challenge: Challenge, code: Callable[[], str]) -> None:
+        """Submit codes until one is accepted."""
         while True:
             result = self.flow.submit(challenge.ticket, CodeAnswer(code()), binding=_SESSION)
             if isinstance(result, Authenticated):
-                factors = " and ".join(result.factors)
-                self.console.say(f"   Logged in as {_NAME}, by {factors}.")
-                return result
-            challenge = self.going_on(result)
-            self.person.mistakes += 1
-            self.refused(challenge)
+                self.console.print(f"   Logged in as {_USERNAME}, by {' and '.join(result.factors)}.")
+                return
+            challenge = self.expect_challenge(result)
+            self.user.mistakes += 1
+            self.print_rejection(challenge)
             if challenge.retry_after is not None:
-                self.console.say(
-                    f"   Guessing is slow: the next try counts in {challenge.retry_after:.0f} s."
-                )
+                seconds = f"{challenge.retry_after:.0f}"
+                self.console.print(f"   Too many wrong codes. Waiting {seconds} s before the next attempt.")
                 self.console.sleep(challenge.retry_after)
 
-    def refused(self, challenge: Challenge) -> None:
-        """Say what was wrong with an answer."""
-        self.console.say(f"   {verdict(Rejected(challenge.problem or Reason.NOT_OFFERED))}")
+    def print_rejection(self, challenge: Challenge) -> None:
+        """Print why the last answer was rejected."""
+        self.console.print(f"   {verdict(Rejected(challenge.problem or Reason.NOT_OFFERED))}")
 
 
 def demo(console: Console, *, auto: bool, file: str | None = None) -> int:
-    """Tell the story to its end and return exit status 0; *auto* asks nobody, *file* stays."""
-    with _store(file) as store:
-        console.say(
-            f"The login of an app, on a SQLite file that {'goes' if file is None else 'stays'} when "
-            "the demo ends. (Its secrets",
-            "lie there in plain; an app gives the authenticator a Vault to seal them.)",
+    """Run the demo and return exit status 0. *auto* simulates the user, and *file* is kept."""
+    with _open_store(file) as store:
+        fate = "is deleted when the demo ends" if file is None else "stays when the demo ends"
+        introduction = (
+            f"This is the login of an example app. Its records are in a SQLite file that {fate}. "
+            "The secrets in the file are not encrypted; a real app seals them with a Vault."
         )
-        _tell(_app(console, _Person(console, is_played=auto), store))
+        console.print(*wrap(introduction, 80))
+        _run(_app(console, _User(console, is_simulated=auto), store))
     return 0
 
 
 @contextmanager
-def _store(file: str | None) -> Iterator[SQLiteStore]:
+def _open_store(file: str | None) -> Iterator[SQLiteStore]:
     with (
         TemporaryDirectory(prefix="totpkit-demo-") as folder,
-        closing(_opened(str(Path(folder, "demo.db")) if file is None else file)) as store,
+        closing(_store(str(Path(folder, "demo.db")) if file is None else file)) as store,
     ):
         yield store
 
 
-def _opened(path: str) -> SQLiteStore:
-    """Return a store in the file; its name may be a misplaced secret."""
+def _store(path: str) -> SQLiteStore:
     try:
         return SQLiteStore(path)
     except (StoreError, ValueError, OSError):
         pass
-    raise CommandError("the file of --file can be neither made nor used: it must be a store of totpkit's")
+    # The message leaves out the file name: it may be a secret that was typed in the wrong place.
+    raise CommandError("cannot use the --file file; it must be a new file or a totpkit store")
 
 
-def _app(console: Console, person: _Person, store: SQLiteStore) -> _App:
-    account_id = f"demo-{token_hex(8)}"  # a file that stays may hold those of other demos
+def _app(console: Console, user: _User, store: SQLiteStore) -> _App:
+    account_id = f"demo-{token_hex(8)}"  # a file that is kept may contain accounts of earlier demos
 
-    def check_password(name: str, typed: str) -> str | None:
-        right = person.password.encode("utf-8", "surrogatepass")
-        is_right = compare_digest(typed.encode("utf-8", "surrogatepass"), right)
-        return account_id if name == _NAME and is_right else None
+    def check_password(username: str, password: str) -> str | None:
+        expected = user.password.encode("utf-8", "surrogatepass")
+        is_right = compare_digest(password.encode("utf-8", "surrogatepass"), expected)
+        return account_id if username == _USERNAME and is_right else None
 
     auth = Authenticator(store, issuer="Demo", vault=PLAINTEXT, clock=console.clock)
-    then = TotpCode(auth, label_of=lambda _: _NAME) | RecoveryCode(auth)
-    flow = AuthFlow(Password(check_password), then, name="demo", keys=[token_bytes(32)], clock=console.clock)
-    return _App(console, person, account_id, auth, flow)
+    second = TotpCode(auth, label_of=lambda _: _USERNAME) | RecoveryCode(auth)
+    keys = [token_bytes(32)]
+    flow = AuthFlow(Password(check_password), second, name="demo", keys=keys, clock=console.clock)
+    return _App(console, user, account_id, auth, flow)
 
 
-def _tell(app: _App) -> None:
-    console, person = app.console, app.person
-    console.say("1. Alice signs up with a password.")
-    person.choose()
-    console.say("2. She logs in. No phone yet, so the QR is shown, once.")
-    challenge = app.password_passed()
-    _show(challenge, app)
-    code = _first_code(app, challenge)
-    console.say("3. Recovery codes, shown once, for the day that the phone is lost:")
+def _run(app: _App) -> None:
+    console, user = app.console, app.user
+    console.print("1. Alice signs up with a password.")
+    user.choose_password()
+    console.print("2. She logs in. She has no phone yet, so the app shows a QR code.")
+    challenge = app.submit_password()
+    _show_enrollment(challenge, app)
+    code = _enroll(app, challenge)
+    console.print("3. She gets recovery codes, shown only once, in case she loses the phone:")
     codes = app.auth.issue_recovery_codes(app.account_id)
     for pair in zip(codes[::2], codes[1::2], strict=True):
-        console.say(f"   {'   '.join(pair)}")
-    console.say("4. She logs in again: no picture now, only a code. The used one, to begin with:")
-    again = app.password_passed()
-    result = app.flow.submit(again.ticket, CodeAnswer(code), binding=_SESSION)
-    app.refused(app.going_on(result))
-    app.answered(again, lambda: person.code(_NEXT, later=1))
-    console.say("5. And a login that begins with the code?")
-    try:
-        plan_of("demo", TotpCode(app.auth), (), Authenticator)
-    except FirstFactorError as error:
-        console.say(
-            *wrap(f"Refused when the app starts: {error}.", 76, initial_indent="   ", subsequent_indent="   ")
-        )
-    console.say("Done. The account Demo in the phone can be removed.")
+        console.print(f"   {'   '.join(pair)}")
+    console.print("4. She logs in again. Now the app asks only for a code. First, the used one:")
+    challenge = app.submit_password()
+    result = app.flow.submit(challenge.ticket, CodeAnswer(code), binding=_SESSION)
+    app.print_rejection(app.expect_challenge(result))
+    app.submit_codes(challenge, lambda: user.code(_NEXT_CODE_PROMPT, steps=1))
+    console.print("5. Can a login begin with the code?")
+    _show_first_factor_error(app)
+    console.print('Done. You can delete the account "Demo" from your phone.')
 
 
-def _first_code(app: _App, challenge: Challenge) -> str:
-    typed: list[str] = []
+def _enroll(app: _App, challenge: Challenge) -> str:
+    """Submit codes until one is accepted, and return it."""
+    codes: list[str] = []
 
     def code() -> str:
-        typed.append(app.person.code())
-        return typed[-1]
+        codes.append(app.user.code())
+        return codes[-1]
 
-    app.answered(challenge, code)
-    return typed[-1]
+    app.submit_codes(challenge, code)
+    return codes[-1]
 
 
-def _show(challenge: Challenge, app: _App) -> None:
-    console, hints = app.console, [_LEAVE] if app.person.is_asked else []
+def _show_enrollment(challenge: Challenge, app: _App) -> None:
+    console, hints = app.console, [_HINT] if app.user.is_at_terminal else []
     [prompt] = [prompt for prompt in challenge.prompts if isinstance(prompt, EnrollmentPrompt)]
-    app.person.scanned = prompt.uri
-    console.say(
-        "   Scan the picture with an authenticator app, or type its secret by hand.",
-        "   As a key URI it is:",
+    app.user.scanned = prompt.uri
+    console.print(
+        "   Scan the QR code with an authenticator app, or type the secret below it.",
+        "   The same secret as a key URI:",
         prompt.uri,
     )
     try:
-        show_picture(prompt.qr(), console, instead="type the secret by hand", below=2 + len(hints))
+        show_qr(prompt.qr(), console, alternative="type the secret by hand", lines_below=2 + len(hints))
     except UnicodeEncodeError:
-        console.say("   (No picture: the encoding of this output has no block characters.)")
-    console.say(f"   The secret: {prompt.secret}", *hints)
+        console.print("   (No QR code: the encoding of this output has no block characters.)")
+    console.print(f"   Secret: {prompt.secret}", *hints)
+
+
+def _show_first_factor_error(app: _App) -> None:
+    # Annotated like this, so that the mistake reaches Python. A type checker rejects AuthFlow(TotpCode(...)).
+    new_flow: Callable[..., AuthFlow] = AuthFlow
+    try:
+        new_flow(TotpCode(app.auth), name="demo", keys=[token_bytes(32)])
+    except FirstFactorError as error:
+        message = f"No, the app does not start: {error}."
+        app.console.print(*wrap(message, 76, initial_indent="   ", subsequent_indent="   "))

@@ -1,25 +1,24 @@
-"""What a key URI says, and what is doubtful about it. Shows no secret."""
+"""Describe a key URI and warn about likely problems, without showing the secret."""
 
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 from totpkit._cli.credential import MIGRATION
-from totpkit._cli.wording import printable
+from totpkit._cli.output import printable
 from totpkit._otp import uri_syntax
-from totpkit._otp.decimal import DIGITS
 from totpkit._otp.hotp import HOTP
 from totpkit._otp.key_uri import KeyURI
 from totpkit._otp.secret import STRONG_BYTES, Secret
 from totpkit._otp.steam import Steam
 from totpkit._otp.totp import PERIOD, TOTP
-from totpkit._otp.truncation import Algorithm
+from totpkit._otp.truncation import DIGITS, Algorithm
 from totpkit.migration import MigrationPayload
 
 
 def inspection(text: str) -> Iterator[str]:
-    """Yield lines on a key URI, a migration payload or a secret in base32.
+    """Yield the lines that describe a key URI, a migration payload or a base32 secret.
 
-    Raises the error of whatever *text* seems to be.
+    Raises the error of the kind that *text* seems to be.
     """
     if text.startswith(MIGRATION):
         yield from _of_payload(MigrationPayload.parse(text))
@@ -66,16 +65,16 @@ def _warnings(uri: KeyURI) -> Iterator[str]:
     otp = uri.otp
     yield from _secret_warning(otp.secret)
     if isinstance(otp, Steam):
-        yield _warning("few phone apps know Steam's codes")
+        yield _warning("few authenticator apps support Steam Guard codes")
     else:
         if otp.algorithm is not Algorithm.SHA1:
-            yield _warning("many phone apps ignore the algorithm and use SHA1")
+            yield _warning("many authenticator apps ignore the algorithm and use SHA1")
         if otp.digits != DIGITS[0]:
-            yield _warning(f"many phone apps ignore the digits and show {DIGITS[0]}")
+            yield _warning(f"many authenticator apps ignore the digits and show {DIGITS[0]}")
     if isinstance(otp, TOTP) and otp.period != PERIOD:
-        yield _warning(f"many phone apps ignore the period and use {PERIOD} s")
+        yield _warning(f"many authenticator apps ignore the period and use {PERIOD} s")
     if not uri.issuer:
-        yield _warning("no issuer: the phone cannot say whose code it is")
+        yield _warning("no issuer: the phone cannot show which service the code is for")
 
 
 def _secret_warning(secret: Secret) -> Iterator[str]:
@@ -84,13 +83,14 @@ def _secret_warning(secret: Secret) -> Iterator[str]:
 
 
 def _label_warning(text: str, uri: KeyURI) -> Iterator[str]:
-    """Warn if the label names another issuer than the parameter, as it reads without the latter."""
+    """Warn if the label contains a different issuer than the parameter."""
     head, _, query = text.partition("?")
     others = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "issuer"]
     label = uri_syntax.read(f"{head}?{'&'.join(others)}")
-    # Another account means that colons in the issuer were split differently: nothing to tell.
+    # Without the issuer parameter, a label with several colons is split at the first one. A different
+    # account shows that this happened, and then the issuer of the label says nothing.
     if label.issuer and label.issuer != uri.issuer and label.account == uri.account:
-        yield _warning(f"the label names another issuer: {printable(label.issuer)}")
+        yield _warning(f"the label contains a different issuer: {printable(label.issuer)}")
 
 
 def _warning(problem: str) -> str:

@@ -1,4 +1,4 @@
-"""The command line: what each command does. Decides nothing about codes."""
+"""Run the commands of the command line."""
 
 from argparse import Namespace
 from base64 import b64encode
@@ -6,131 +6,134 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
 
-from totpkit._cli.arguments import parsed
+from totpkit._cli.arguments import parse
 from totpkit._cli.console import CommandError, Console
-from totpkit._cli.countdown import watch
-from totpkit._cli.credential import Given
+from totpkit._cli.credential import Credential
 from totpkit._cli.demo import demo
 from totpkit._cli.inspect import inspection
-from totpkit._cli.picture import show_picture
-from totpkit._cli.wording import seconds_left, verdict
+from totpkit._cli.output import seconds_left, show_qr, verdict, watch
 from totpkit._otp.hotp import HOTP
 from totpkit._otp.qr import qr, write_private
 from totpkit._otp.secret import Secret
 from totpkit.errors import TotpkitError
 from totpkit.vault import new_key
 
-_OK, _REJECTED, _ERROR, _INTERRUPTED, _NOBODY_READS = 0, 1, 2, 130, 141
-"""Exit statuses; the last two are what shells say of SIGINT and SIGPIPE."""
+_OK, _REJECTED, _ERROR, _INTERRUPTED, _BROKEN_PIPE = 0, 1, 2, 130, 141
+"""Exit statuses. The last two are 128 + SIGINT and 128 + SIGPIPE, as in a shell."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in *argv*, by default the process's arguments; return the exit status."""
+    """Run the command in *argv*, by default this process's arguments, and return the exit status."""
     return run(argv, Console.of_process())
 
 
 def run(argv: Sequence[str] | None, console: Console) -> int:
-    """Run a command on *console*; every error becomes one line there and exit status 2."""
+    """Run a command on *console* and return the exit status. An error is printed as one line."""
     try:
         return _run(argv, console)
     except KeyboardInterrupt:
         console.end_prompt()
         return _INTERRUPTED
     except BrokenPipeError:
-        console.mute()
-        return _NOBODY_READS
+        console.discard_output()
+        return _BROKEN_PIPE
     except (CommandError, TotpkitError) as error:
         problem = str(error)
     except UnicodeDecodeError as error:
-        problem = f"standard input is not text in {error.encoding}"
+        problem = f"standard input is not valid {error.encoding}"
     except UnicodeEncodeError as error:
-        problem = f"standard output cannot show this in {error.encoding}; set PYTHONIOENCODING=utf-8"
+        problem = f"standard output cannot encode this in {error.encoding}; set PYTHONIOENCODING=utf-8"
     except OSError as error:
-        console.mute()
+        console.discard_output()
         problem = f"cannot read or write: {error.strerror}"
-    console.complain(problem)
+    console.print_error(problem)
     return _ERROR
 
 
 def _run(argv: Sequence[str] | None, console: Console) -> int:
-    page = StringIO()  # argparse would hide that nobody reads it
+    output = StringIO()  # argparse ignores errors when it prints its help; the console does not
     try:
-        with redirect_stdout(page):
-            options = parsed(argv)
+        with redirect_stdout(output):
+            options = parse(argv)
     except SystemExit:
-        console.write(page.getvalue())
+        console.write(output.getvalue())
         return _OK
     return _COMMANDS[options.command](options, console)
 
 
 def _secret(options: Namespace, console: Console) -> int:
-    console.say(Secret.generate(options.bytes).to_base32())
+    console.print(Secret.generate(nbytes=options.bytes).to_base32())
     return _OK
 
 
 def _key(_: Namespace, console: Console) -> int:
-    console.say(b64encode(new_key()).decode("ascii"))
+    console.print(b64encode(new_key()).decode("ascii"))
     return _OK
 
 
 def _uri(options: Namespace, console: Console) -> int:
-    console.say(str(_given(options, console).labelled(options)))
+    console.print(str(_credential(options, console).key_uri(options)))
     return _OK
 
 
 def _qr(options: Namespace, console: Console) -> int:
-    picture = qr(str(_given(options, console).labelled(options)))
+    code = qr(str(_credential(options, console).key_uri(options)))
     if options.svg is not None:
-        _save("--svg", options.svg, picture.svg().encode("utf-8"))
+        _save("--svg", options.svg, code.svg().encode("utf-8"))
     if options.png is not None:
-        _save("--png", options.png, picture.png())
+        _save("--png", options.png, code.png())
     if options.svg is options.png is None:
-        show_picture(picture, console, instead="write a file by --svg FILE")
+        show_qr(code, console, alternative="write a file with --svg FILE")
     return _OK
 
 
 def _save(option: str, path: str, content: bytes) -> None:
-    """Write a file that its owner alone can read; its name may be a misplaced secret."""
+    """Write a file that only its owner can read."""
     try:
         write_private(path, content)
     except (OSError, ValueError) as error:
-        problem = error.strerror if isinstance(error, OSError) else "this is no file name"
+        problem = error.strerror if isinstance(error, OSError) else "not a valid file name"
     else:
         return
-    raise CommandError(f"cannot write the file of {option}: {problem}")
+    # The message leaves out the file name: it may be a secret that was typed in the wrong place.
+    raise CommandError(f"cannot write the {option} file: {problem}")
 
 
 def _code(options: Namespace, console: Console) -> int:
-    given = _given(options, console)
-    if isinstance(given.otp, HOTP):
-        counter = given.counter if options.counter is None else options.counter
-        console.say(f"{given.otp.at(counter)}  counter {counter}")
+    credential = _credential(options, console)
+    if isinstance(credential.otp, HOTP):
+        counter = credential.counter if options.counter is None else options.counter
+        console.print(f"{credential.otp.at(counter)}  counter {counter}")
         return _OK
     if options.watch:
-        return watch(given.otp, console)
+        return watch(credential.otp, console)
     time = console.clock() if options.at is None else options.at
-    console.say(f"{given.otp.at(time)}  {seconds_left(given.otp, time)}")
+    console.print(f"{credential.otp.at(time)}  {seconds_left(credential.otp, time)}")
     return _OK
 
 
 def _verify(options: Namespace, console: Console) -> int:
-    given = _given(options, console)
+    credential = _credential(options, console)
     code = console.ask("Code: ") if options.code is None else options.code
     if code is None:
-        raise CommandError("no code at the prompt or on the next line of standard input")
-    if isinstance(given.otp, HOTP):
-        before = given.counter - 1 if given.counter else None
-        outcome = given.otp.verify(code, last_step=before if options.last_step is None else options.last_step)
+        raise CommandError(
+            "no code found; pass it as CODE, at the prompt or on the next line of standard input"
+        )
+    if isinstance(credential.otp, HOTP):
+        last_step = options.last_step
+        if last_step is None and credential.counter:
+            last_step = credential.counter - 1
+        result = credential.otp.verify(code, last_step=last_step)
     else:
         time = console.clock() if options.at is None else options.at
-        outcome = given.otp.verify(code, at=time, last_step=options.last_step)
-    console.say(verdict(outcome))
-    return _OK if outcome else _REJECTED
+        result = credential.otp.verify(code, at=time, last_step=options.last_step)
+    console.print(verdict(result))
+    return _OK if result else _REJECTED
 
 
 def _inspect(options: Namespace, console: Console) -> int:
-    text = console.secret_text() if options.uri is None else options.uri
-    console.say(*inspection(text.strip()))
+    text = console.read_secret() if options.uri is None else options.uri
+    console.print(*inspection(text.strip()))
     return _OK
 
 
@@ -138,8 +141,8 @@ def _demo(options: Namespace, console: Console) -> int:
     return demo(console, auto=options.auto, file=options.file)
 
 
-def _given(options: Namespace, console: Console) -> Given:
-    return Given.read(console.secret_text(), options)
+def _credential(options: Namespace, console: Console) -> Credential:
+    return Credential.read(console.read_secret(), options)
 
 
 _COMMANDS: dict[str, Callable[[Namespace, Console], int]] = {

@@ -1,16 +1,16 @@
-"""What a step is answered with. Knows nothing of what it is worth."""
+"""The answers to a step of a login, and how to read them from a form or JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from totpkit._login.hidden import Hidden
-from totpkit._text import is_unicode
+from totpkit._unpicklable import Unpicklable
+from totpkit._validation import is_unicode
 from totpkit.errors import InvalidParameterError, InvalidPayloadError
 
 
-class _Typed(Hidden):
-    """Texts, all of them; anything else is the caller's mistake."""
+class _TextAnswer(Unpicklable):
+    """An answer whose fields are all texts. Raises :class:`InvalidParameterError` for anything else."""
 
     __slots__: tuple[str, ...] = ()
 
@@ -22,19 +22,19 @@ class _Typed(Hidden):
 
 
 @dataclass(frozen=True, slots=True)
-class PasswordAnswer(_Typed):
-    """What somebody typed as name and password."""
+class PasswordAnswer(_TextAnswer):
+    """The user name and password that a visitor typed."""
 
-    username: str = field(repr=False)  # a password typed into the wrong field is one too
+    username: str = field(repr=False)  # people type their password into the wrong field
     password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class FederatedAnswer(_Typed):
-    """The app's own word: it has verified the provider's, and this is the account.
+class FederatedAnswer(_TextAnswer):
+    """The account that the app has verified with an identity provider.
 
-    Prefix the provider's subject (``"google:1234"``), so that it never meets a local id.
-    Never make one from what a visitor sent: :func:`parse_answer` cannot.
+    Prefix the provider's subject (``"google:1234"``), so that it never equals a local id. Never make
+    one from what a visitor sent. :func:`parse_answer` cannot make one.
     """
 
     provider: str
@@ -42,42 +42,42 @@ class FederatedAnswer(_Typed):
 
 
 @dataclass(frozen=True, slots=True)
-class CodeAnswer(_Typed):
-    """What somebody typed as the phone's code."""
+class CodeAnswer(_TextAnswer):
+    """The code from the authenticator app that a visitor typed."""
 
     code: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryAnswer(_Typed):
-    """What somebody typed as a recovery code."""
+class RecoveryAnswer(_TextAnswer):
+    """The recovery code that a visitor typed."""
 
     code: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SendEmail:
-    """The wish for a code by mail."""
+    """A request to send a code by email."""
 
 
 @dataclass(frozen=True, slots=True)
-class EmailAnswer(_Typed):
-    """What somebody typed as the mailed code."""
+class EmailAnswer(_TextAnswer):
+    """The emailed code that a visitor typed."""
 
     code: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class SkipAnswer:
-    """The wish to go on without a second factor, where the prompt was optional."""
+    """A request to go on without a second factor, where the prompt says that it is optional."""
 
 
 @dataclass(frozen=True, slots=True)
-class CustomAnswer(Hidden):
-    """What a factor of the app's own was answered with; the factor checks what is in it."""
+class CustomAnswer(Unpicklable):
+    """The answer to a factor of the app's own, which checks the data."""
 
     factor: str
-    data: Mapping[str, object] = field(default_factory=dict, repr=False)
+    data: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.factor, str):
@@ -94,47 +94,47 @@ VisitorAnswer: TypeAlias = (
 Answer: TypeAlias = VisitorAnswer | FederatedAnswer
 
 
-def is_answer(thing: object) -> bool:
-    """Return whether it is one, of a visitor's or the app's."""
-    return isinstance(thing, Answer)
+def is_answer(value: object) -> bool:
+    """Return whether *value* is an answer of any kind."""
+    return isinstance(value, Answer)
 
 
-def parse_answer(sent: Mapping[str, object]) -> VisitorAnswer:
-    """Read what a visitor sent, a form or a JSON object, by its ``type``.
+def parse_answer(form: Mapping[str, object]) -> VisitorAnswer:
+    """Read the answer in a form or a JSON object, by its ``type``.
 
-    Fields are named as in the answers: ``{"type": "code", "code": "123456"}``; further ones
-    are ignored, so that a whole form can be passed. Raises :class:`InvalidPayloadError` for
-    anything else. It makes no :class:`FederatedAnswer`: that is not for visitors to say.
+    The fields are named as in the answer classes: ``{"type": "code", "code": "123456"}``. Other
+    fields are ignored, so you can pass a whole form. Raises :class:`InvalidPayloadError` for
+    anything else. It never makes a :class:`FederatedAnswer`, which only the app can vouch for.
     """
-    if not isinstance(sent, Mapping):
-        raise InvalidPayloadError(f"an answer must be a mapping, not {type(sent).__name__}")
-    kind = sent.get("type")
+    if not isinstance(form, Mapping):
+        raise InvalidPayloadError(f"an answer must be a mapping, not {type(form).__name__}")
+    kind = form.get("type")
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:
         raise InvalidPayloadError(f"the type of an answer must be one of {', '.join(_READERS)}")
-    return read(sent)
+    return read(form)
 
 
-def _text(sent: Mapping[str, object], name: str) -> str:
-    value = sent.get(name)
+def _text(form: Mapping[str, object], name: str) -> str:
+    value = form.get(name)
     if not isinstance(value, str) or not is_unicode(value):
-        raise InvalidPayloadError(f"an answer of this type must have the text {name}")
+        raise InvalidPayloadError(f"an answer of this type must have the text field {name}")
     return value
 
 
-def _data(sent: Mapping[str, object]) -> Mapping[str, object]:
-    value = sent.get("data", {})
+def _data(form: Mapping[str, object]) -> Mapping[str, object]:
+    value = form.get("data", {})
     if not isinstance(value, Mapping):
         raise InvalidPayloadError("the data of an answer must be an object")
     return value
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, object]], VisitorAnswer]] = {
-    "password": lambda sent: PasswordAnswer(_text(sent, "username"), _text(sent, "password")),
-    "code": lambda sent: CodeAnswer(_text(sent, "code")),
-    "recovery": lambda sent: RecoveryAnswer(_text(sent, "code")),
+    "password": lambda form: PasswordAnswer(_text(form, "username"), _text(form, "password")),
+    "code": lambda form: CodeAnswer(_text(form, "code")),
+    "recovery": lambda form: RecoveryAnswer(_text(form, "code")),
     "send_email": lambda _: SendEmail(),
-    "email": lambda sent: EmailAnswer(_text(sent, "code")),
+    "email": lambda form: EmailAnswer(_text(form, "code")),
     "skip": lambda _: SkipAnswer(),
-    "custom": lambda sent: CustomAnswer(_text(sent, "factor"), _data(sent)),
+    "custom": lambda form: CustomAnswer(_text(form, "factor"), _data(form)),
 }

@@ -1,75 +1,89 @@
-"""Calling the app, and taking nothing of it on trust. Knows nothing of what is asked."""
+"""Call the app's functions, and check everything that they return."""
 
-import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias, TypeVar
+from typing import Never, Protocol, TypeAlias, TypeVar
 
-from totpkit._account.sync import Colour
-from totpkit._account_id import checked_account_id
+from totpkit._account.sync import Runtime
 from totpkit._otp.uri_syntax import checked_account
+from totpkit._validation import checked_account_id, takes_context
 from totpkit.errors import FlowError, InvalidParameterError
 
 T = TypeVar("T")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class OneWithContext(Protocol[R_co]):
+    """A function of one text and the keyword argument ``context``, of whatever type the app has there."""
+
+    def __call__(self, argument: str, /, *, context: Never) -> R_co: ...
+
+
+class TwoWithContext(Protocol[R_co]):
+    """A function of two texts and the keyword argument ``context``."""
+
+    def __call__(self, first: str, second: str, /, *, context: Never) -> R_co: ...
+
+
+MaybeText: TypeAlias = str | Awaitable[str | None] | None
+Text: TypeAlias = str | Awaitable[str]
+Flag: TypeAlias = bool | Awaitable[bool]
+
+CheckPassword: TypeAlias = Callable[[str, str], MaybeText] | TwoWithContext[MaybeText]
+"""``(username, password)`` to the account id, or ``None``."""
+AddressOf: TypeAlias = Callable[[str], MaybeText] | OneWithContext[MaybeText]
+"""``(account_id)`` to the email address, or ``None``."""
+LabelOf: TypeAlias = Callable[[str], Text] | OneWithContext[Text]
+"""``(account_id)`` to the name that the authenticator app shows."""
+FlagOf: TypeAlias = Callable[[str], Flag] | OneWithContext[Flag]
+"""``(account_id)`` to yes or no."""
 
 Callback: TypeAlias = Callable[..., object]
-AnswersAccount: TypeAlias = Callable[..., str | Awaitable[str | None] | None]
-AnswersText: TypeAlias = Callable[..., str | Awaitable[str]]
-AnswersFlag: TypeAlias = Callable[..., bool | Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The app's callables, as one colour calls them, each with ``context=`` if it takes that."""
+    """Calls the app's functions in one runtime, with ``context=`` if they take it."""
 
-    colour: Colour
+    runtime: Runtime
     context: object = None
 
-    async def account_id(self, name: str, function: Callback, *subject: object) -> str | None:
-        """Return the account that the app names, or ``None``; :class:`FlowError` for anything else."""
-        answer = await self.text(name, function, *subject)
+    async def account_id(self, name: str, function: Callback, *arguments: object) -> str | None:
+        """Return the account id that the app returns, or ``None``; :class:`FlowError` for anything else."""
+        returned = await self.text(name, function, *arguments)
         try:
-            return None if answer is None else checked_account_id(answer)
+            return None if returned is None else checked_account_id(returned)
         except InvalidParameterError as error:
             problem = error.problem
-        raise FlowError(f"{name} returned no account id: that {problem}")
+        raise FlowError(f"{name} returned an invalid account id: it {problem}")
 
-    async def text(self, name: str, function: Callback, *subject: object) -> str | None:
-        """Return the text that the app answers, or ``None``; :class:`FlowError` for anything else."""
-        answer = await self.ask(function, *subject)
-        if answer is None or (type(answer) is str and answer):
-            return answer
-        kind = "an empty one" if answer == "" else type(answer).__name__
+    async def text(self, name: str, function: Callback, *arguments: object) -> str | None:
+        """Return the text that the app returns, or ``None``; :class:`FlowError` for anything else."""
+        returned = await self.call(function, *arguments)
+        if returned is None or (type(returned) is str and returned):
+            return returned
+        kind = "an empty one" if returned == "" else type(returned).__name__
         raise FlowError(f"{name} must return a str or None, not {kind}")
 
     async def label(self, function: Callback, account_id: str) -> str:
-        """Return what the phone shall show; :class:`FlowError` for anything but a ``str``."""
+        """Return what the authenticator app shows; :class:`FlowError` if it is not a valid label."""
         label = await self.text("label_of", function, account_id)
         try:
             return checked_account("label_of", label)
         except InvalidParameterError as error:
             problem = error.problem
-        raise FlowError(f"label_of returned no label: that {problem}")
+        raise FlowError(f"label_of returned an invalid label: it {problem}")
 
-    async def flag(self, name: str, function: Callback, *subject: object) -> bool:
-        """Return the app's yes or no; :class:`FlowError` for anything else, however true."""
-        answer = await self.ask(function, *subject)
-        if answer is True or answer is False:
-            return answer
-        raise FlowError(f"{name} must return True or False, not {type(answer).__name__}")
+    async def flag(self, name: str, function: Callback, *arguments: object) -> bool:
+        """Return the app's yes or no; :class:`FlowError` for anything but ``True`` or ``False``."""
+        returned = await self.call(function, *arguments)
+        if returned is True or returned is False:
+            return returned
+        raise FlowError(f"{name} must return True or False, not {type(returned).__name__}")
 
-    async def ask(self, function: Callable[..., T | Awaitable[T]], *subject: object) -> T:
-        """Call the app, and await what it answers where that is possible."""
-        if _takes_context(function):
-            return await self.colour.call(partial(function, *subject, context=self.context))
-        return await self.colour.call(partial(function, *subject))
-
-
-def _takes_context(function: Callback) -> bool:
-    try:
-        parameters = inspect.signature(function).parameters
-    except (TypeError, ValueError):  # some builtins tell nothing
-        return False
-    kinds = {parameter.kind for parameter in parameters.values()}
-    return "context" in parameters or inspect.Parameter.VAR_KEYWORD in kinds
+    async def call(self, function: Callable[..., T | Awaitable[T]], *arguments: object) -> T:
+        """Call the app, and await what it returns if that is possible."""
+        if takes_context(function):
+            return await self.runtime.call(partial(function, *arguments, context=self.context))
+        return await self.runtime.call(partial(function, *arguments))

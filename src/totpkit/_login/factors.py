@@ -1,34 +1,41 @@
-"""What a login can ask for, as classes that an app may add to. Knows nothing of flows.
+"""The factors that a login can ask for, as classes that an app may extend.
 
-A :class:`FirstFactor` verifies who somebody is; a :class:`SecondFactor` verifies one thing
-more of somebody already known. The two types never mix: that is how TOTP is never first.
+A :class:`FirstFactor` establishes who the visitor is. A :class:`SecondFactor` checks one more thing
+of a known account. The two types never mix, which is why TOTP can never come first.
 """
 
-from collections.abc import Awaitable
-from typing import TypeAlias, TypeVar
+from collections.abc import Awaitable, Sequence
+from typing import NamedTuple, TypeAlias
 
-from totpkit._account.authenticator import AsyncAuthenticator, Authenticator
+from totpkit._account.async_authenticator import AsyncAuthenticator
+from totpkit._account.authenticator import Authenticator
 from totpkit._account.email_code import HOUR, EmailLimits
-from totpkit._bounds import whole, within
-from totpkit._letter import EmailTemplate
 from totpkit._login.answers import CustomAnswer
-from totpkit._login.callbacks import AnswersAccount, AnswersFlag, AnswersText, Callback
+from totpkit._login.callbacks import AddressOf, Callback, CheckPassword, FlagOf, LabelOf
 from totpkit._login.prompts import CustomPrompt
-from totpkit._ports import AsyncMailer, Mailer
+from totpkit._otp.secret import Secret
+from totpkit._validation import checked_callback, checked_int, checked_number
+from totpkit.email import AsyncMailer, EmailTemplate, Mailer
 from totpkit.errors import FirstFactorError, InvalidParameterError
-
-F = TypeVar("F")
 
 AnyAuthenticator: TypeAlias = Authenticator | AsyncAuthenticator
 
-_ORDER = "a first factor (Password, Federated) goes into the first step alone, and before any second factor"
+_ORDER = "a first factor (Password, Federated) must be in the first step, and a second factor in a later one"
+
+
+class AppCallback(NamedTuple):
+    """A function of the app that a factor calls, and the names of its positional arguments."""
+
+    name: str
+    function: Callback
+    arguments: tuple[str, ...]
 
 
 class FirstFactor:
-    """Somebody who verifies a credential. Subclass it to add one: a name, and :meth:`check`.
+    """A factor that establishes who the visitor is. To add one, define a name and :meth:`check`.
 
-    ``name`` is what :attr:`Authenticated.factors` says; ``methods`` what RFC 8176 calls it
-    (``"pwd"``, ``"hwk"``), if it has a word for it. ``a | b`` offers both.
+    ``name`` appears in :attr:`Authenticated.factors`. ``methods`` lists its RFC 8176 values (``"pwd"``,
+    ``"hwk"``), if there are any. ``a | b`` offers both in one step.
     """
 
     name: str = ""
@@ -36,24 +43,24 @@ class FirstFactor:
 
     @property
     def alternatives(self) -> tuple["FirstFactor", ...]:
-        """The factors of the step: this one, or those that ``|`` has joined."""
+        """The factors of the step: this one, or those joined with ``|``."""
         return (self,)
 
     def prompt(self) -> CustomPrompt | Awaitable[CustomPrompt]:
-        """Return what the visitor is asked for; it may take ``context=``.
+        """Return the prompt. It may take ``context=``.
 
-        It is called whenever the step is shown, again after a reload too.
+        It is called whenever the step is shown, which includes reloads.
         """
         return CustomPrompt(self.name)
 
     def check(self, answer: CustomAnswer) -> str | Awaitable[str | None] | None:
-        """Return the account that the answer proves, or ``None``; it may take ``context=``."""
+        """Return the account id that the answer proves, or ``None``. It may take ``context=``."""
         del answer
         return None
 
-    def calls(self) -> tuple[Callback, ...]:
-        """Return what of the app is called."""
-        return (self.prompt, self.check)
+    def callbacks(self) -> Sequence[AppCallback]:
+        """Return the app's functions that the factor calls."""
+        return [AppCallback("prompt", self.prompt, ()), AppCallback("check", self.check, ("answer",))]
 
     def __or__(self, other: "FirstFactor") -> "FirstFactor":
         if not isinstance(other, FirstFactor):
@@ -62,24 +69,24 @@ class FirstFactor:
 
 
 class _EitherFirst(FirstFactor):
-    """Several first factors, of which one is enough."""
+    """Several first factors, one of which is enough."""
 
     def __init__(self, *factors: FirstFactor) -> None:
         self._factors = factors
 
     @property
     def alternatives(self) -> tuple[FirstFactor, ...]:
-        """The factors that ``|`` has joined."""
+        """The factors joined with ``|``."""
         return self._factors
 
 
 class SecondFactor:
-    """One thing more, of somebody already known. Subclass it to add one: a name, and :meth:`check`.
+    """A factor that checks one more thing of a known account. To add one, define a name and :meth:`check`.
 
-    ``name`` and ``methods`` are as in :class:`FirstFactor`. The flow counts the failures, in
-    the authenticator of the flow: a factor that stands in a flow without any other names
-    one in ``auth``. Single use of an answer is the factor's own task. ``multi`` tells
-    whether a login by it, after a first factor, is one by several factors (RFC 8176, ``mfa``).
+    ``name`` and ``methods`` are as in :class:`FirstFactor`. The flow counts failures in its
+    authenticator, so in a flow without any other second factor, set ``auth``. The factor itself must
+    make sure that an answer works only once. ``multi`` says whether a login with this factor, after
+    a first factor, counts as multi-factor (RFC 8176, ``mfa``).
     """
 
     name: str = ""
@@ -89,30 +96,34 @@ class SecondFactor:
 
     @property
     def alternatives(self) -> tuple["SecondFactor", ...]:
-        """The factors of the step: this one, or those that ``|`` has joined."""
+        """The factors of the step: this one, or those joined with ``|``."""
         return (self,)
 
     def offered(self, account_id: str) -> bool | Awaitable[bool]:
-        """Return whether the account can use it, as not everybody has a key; it may take ``context=``."""
+        """Return whether the account can use the factor. It may take ``context=``."""
         del account_id
         return True
 
     def prompt(self, account_id: str) -> CustomPrompt | Awaitable[CustomPrompt]:
-        """Return what the visitor is asked for; it may take ``context=``.
+        """Return the prompt. It may take ``context=``.
 
-        It is called whenever the step is shown, again after a reload too.
+        It is called whenever the step is shown, which includes reloads.
         """
         del account_id
         return CustomPrompt(self.name)
 
     def check(self, account_id: str, answer: CustomAnswer) -> bool | Awaitable[bool]:
-        """Return whether the answer is right for the account; it may take ``context=``."""
+        """Return whether the answer is right for the account. It may take ``context=``."""
         del account_id, answer
         return False
 
-    def calls(self) -> tuple[Callback, ...]:
-        """Return what of the app is called."""
-        return (self.offered, self.prompt, self.check)
+    def callbacks(self) -> Sequence[AppCallback]:
+        """Return the app's functions that the factor calls."""
+        return [
+            AppCallback("offered", self.offered, ("account_id",)),
+            AppCallback("prompt", self.prompt, ("account_id",)),
+            AppCallback("check", self.check, ("account_id", "answer")),
+        ]
 
     def __or__(self, other: "SecondFactor") -> "SecondFactor":
         if not isinstance(other, SecondFactor):
@@ -121,37 +132,38 @@ class SecondFactor:
 
 
 class _EitherSecond(SecondFactor):
-    """Several second factors, of which one is enough."""
+    """Several second factors, one of which is enough."""
 
     def __init__(self, *factors: SecondFactor) -> None:
         self._factors = factors
 
     @property
     def alternatives(self) -> tuple[SecondFactor, ...]:
-        """The factors that ``|`` has joined."""
+        """The factors joined with ``|``."""
         return self._factors
 
 
 class Password(FirstFactor):
-    """A name and a password, checked by the app.
+    """A user name and a password, checked by the app.
 
-    ``check_password(username, password)`` returns the account's id, or ``None``; it may
-    take ``context=``. Slowing down guesses at passwords is the app's task.
+    ``check_password(username, password)`` returns the account id, or ``None``. It may take
+    ``context=``. The app must limit password guesses itself. Raises :class:`InvalidParameterError`
+    for a function that cannot be called with two arguments.
     """
 
     name = "password"
     methods = ("pwd",)
 
-    def __init__(self, check_password: AnswersAccount) -> None:
-        self.check_password = _callable("check_password", check_password)
+    def __init__(self, check_password: CheckPassword) -> None:
+        self.check_password = checked_callback("check_password", check_password, "username", "password")
 
-    def calls(self) -> tuple[Callback, ...]:
-        """Return what of the app is called."""
-        return (self.check_password,)
+    def callbacks(self) -> Sequence[AppCallback]:
+        """Return the app's functions that the factor calls."""
+        return [AppCallback("check_password", self.check_password, ("username", "password"))]
 
 
 class Federated(FirstFactor):
-    """A login at an identity provider, which the app has verified before it answers."""
+    """A login with an identity provider, which the app has verified before it answers."""
 
     def __init__(self, provider: str) -> None:
         if not isinstance(provider, str) or not (provider.isascii() and provider.isprintable() and provider):
@@ -159,20 +171,21 @@ class Federated(FirstFactor):
         self.provider = provider
         self.name = f"federated:{provider}"
 
-    def calls(self) -> tuple[Callback, ...]:
-        """Return what of the app is called: nothing."""
-        return ()
+    def callbacks(self) -> Sequence[AppCallback]:
+        """Return the app's functions that the factor calls: none."""
+        return []
 
 
 class TotpCode(SecondFactor):
-    """The code of a phone; for an account without one, its enrollment.
+    """A code from an authenticator app. An account without a device is enrolled.
 
-    ``label_of(account_id)`` returns what the phone shows; the account's id stands in for
-    it. ``required`` and ``enroll`` say whether an account without a phone may pass without
-    it, and whether it is shown a secret now; each a ``bool``, or asked by account id.
-    An account that has a phone is always asked for its code. Callables may take ``context=``.
+    ``label_of(account_id)`` returns what the app shows for the account, by default the account id.
+    ``required`` says whether an account without a device must enroll one, and ``enroll`` whether it
+    may. Each is a ``bool`` or a function of the account id. An account that has a device is always
+    asked for its code. Functions may take ``context=``.
 
-    Whoever passes the steps before it may enroll: where it enrolls, let it be the last step.
+    Anyone who has passed the earlier steps may enroll, so this should be the last step of a flow
+    that enrolls. Raises :class:`InvalidParameterError` for values of the wrong type.
     """
 
     name = "totp"
@@ -182,42 +195,48 @@ class TotpCode(SecondFactor):
         self,
         auth: AnyAuthenticator,
         *,
-        label_of: AnswersText | None = None,
-        required: bool | AnswersFlag = True,
-        enroll: bool | AnswersFlag = True,
+        label_of: LabelOf | None = None,
+        required: bool | FlagOf = True,
+        enroll: bool | FlagOf = True,
     ) -> None:
-        self.auth = _authenticator(auth)
-        self.label_of = _callable("label_of", _id_as_label if label_of is None else label_of)
-        self.required = _flag("required", required)
-        self.enroll = _flag("enroll", enroll)
+        self.auth = _checked_authenticator(auth)
+        self.label_of: LabelOf = checked_callback(
+            "label_of", _default_label if label_of is None else label_of, "account_id"
+        )
+        self.required = _checked_flag("required", required)
+        self.enroll = _checked_flag("enroll", enroll)
 
-    def calls(self) -> tuple[Callback, ...]:
-        """Return what of the app is called."""
-        flags = [flag for flag in (self.required, self.enroll) if not isinstance(flag, bool)]
-        return (self.label_of, *flags)
+    def callbacks(self) -> Sequence[AppCallback]:
+        """Return the app's functions that the factor calls."""
+        functions = {"label_of": self.label_of, "required": self.required, "enroll": self.enroll}
+        return [
+            AppCallback(name, function, ("account_id",))
+            for name, function in functions.items()
+            if not isinstance(function, bool)
+        ]
 
 
 class RecoveryCode(SecondFactor):
-    """A recovery code in place of the phone; only for accounts that have one."""
+    """A recovery code instead of a code from the device. Only accounts with a device have any."""
 
     name = "recovery"
 
     def __init__(self, auth: AnyAuthenticator) -> None:
-        self.auth = _authenticator(auth)
+        self.auth = _checked_authenticator(auth)
 
-    def calls(self) -> tuple[Callback, ...]:
-        """Return what of the app is called: nothing."""
-        return ()
+    def callbacks(self) -> Sequence[AppCallback]:
+        """Return the app's functions that the factor calls: none."""
+        return []
 
 
 class EmailCode(SecondFactor):
-    """A code sent by mail when it is asked for.
+    """A code that is sent by email on request.
 
-    Neither NIST SP 800-63B-4 (section 3.1.3.1) nor OWASP ASVS 5.0 (6.3.6) counts email as an
-    authenticator: it never claims ``mfa``. ``address_of(account_id)`` returns the address,
-    or ``None``; ``mailer`` sends a :class:`Email` or raises. A code of *digits* (6 to 8)
-    works for *lifetime* seconds, at most 600 (NIST SP 800-63B-4, section 3.1.3.2); the next
-    can be asked for after *cooldown* seconds, *hourly* of them in an hour, at most five.
+    Neither NIST SP 800-63B-4 (section 3.1.3.1) nor OWASP ASVS 5.0 (6.3.6) accepts email as an
+    authenticator, so it never counts as ``mfa``. ``address_of(account_id)`` returns the address, or
+    ``None``. ``mailer`` sends an :class:`Email` or raises. A code has *digits* (6 to 8) and works for
+    *lifetime* seconds, from 60 to 600 (NIST SP 800-63B-4, section 3.1.3.2). The next one can be
+    requested after *cooldown* seconds, and at most *hourly* (1 to 5) of them per hour.
     """
 
     name = "email"
@@ -228,48 +247,51 @@ class EmailCode(SecondFactor):
         auth: AnyAuthenticator,
         *,
         mailer: Mailer | AsyncMailer,
-        address_of: AnswersAccount,
+        address_of: AddressOf,
         template: EmailTemplate | None = None,
         digits: int = 6,
         lifetime: float = 600.0,
         cooldown: float = 60.0,
         hourly: int = 5,
     ) -> None:
-        self.auth = _authenticator(auth)
-        self.mailer = _callable("mailer", mailer)
-        self.address_of = _callable("address_of", address_of)
+        self.auth = _checked_authenticator(auth)
+        self.mailer = checked_callback("mailer", mailer, "email")
+        self.address_of: AddressOf = checked_callback("address_of", address_of, "account_id")
         if not isinstance(template, EmailTemplate | None):
-            raise InvalidParameterError("template", f"must be a EmailTemplate, not {type(template).__name__}")
+            raise InvalidParameterError(
+                "template", f"must be an EmailTemplate, not {type(template).__name__}"
+            )
         self.template = template or EmailTemplate()
-        self.digits = whole("digits", digits, 6, 8)
-        self.terms = EmailLimits(
-            lifetime=within("lifetime", lifetime, 60.0, 600.0),
-            cooldown=within("cooldown", cooldown, 0.0, HOUR),
-            hourly=whole("hourly", hourly, 1, 5),
+        self.digits = checked_int("digits", digits, 6, 8)
+        self.limits = EmailLimits(
+            lifetime=checked_number("lifetime", lifetime, 60.0, 600.0),
+            cooldown=checked_number("cooldown", cooldown, 0.0, HOUR),
+            hourly=checked_int("hourly", hourly, 1, 5),
         )
 
-    def calls(self) -> tuple[Callback, ...]:
-        """Return what of the app is called."""
-        return (self.address_of, self.mailer)
+    def callbacks(self) -> Sequence[AppCallback]:
+        """Return the app's functions that the factor calls."""
+        return [
+            AppCallback("address_of", self.address_of, ("account_id",)),
+            AppCallback("mailer", self.mailer, ("email",)),
+        ]
 
 
-def _id_as_label(account_id: str) -> str:
-    return account_id.replace(":", "/")  # a colon would end the issuer (Key URI format)
+def _default_label(account_id: str) -> str:
+    return account_id.replace(":", "/")  # in a key URI, a colon would end the issuer
 
 
-def _authenticator(auth: AnyAuthenticator) -> AnyAuthenticator:
+def _checked_authenticator(auth: AnyAuthenticator) -> AnyAuthenticator:
     if isinstance(auth, Authenticator | AsyncAuthenticator):
         return auth
-    raise InvalidParameterError("auth", f"must be an authenticator, not {type(auth).__name__}")
+    hint = "; did you mean TOTP(secret)?" if isinstance(auth, Secret) else ""
+    raise InvalidParameterError("auth", f"must be an authenticator, not {type(auth).__name__}{hint}")
 
 
-def _flag(name: str, value: bool | AnswersFlag) -> bool | AnswersFlag:  # noqa: FBT001 - or asked by account id
-    if isinstance(value, bool) or callable(value):
-        return value
-    raise InvalidParameterError(name, f"must be a bool or callable, not {type(value).__name__}")
-
-
-def _callable(name: str, value: F) -> F:
-    if callable(value):
-        return value
-    raise InvalidParameterError(name, f"must be callable, not {type(value).__name__}")
+def _checked_flag(name: str, flag: bool | FlagOf) -> bool | FlagOf:  # noqa: FBT001 - the app's own setting
+    if isinstance(flag, bool):
+        return flag
+    if not callable(flag):
+        raise InvalidParameterError(name, f"must be a bool or callable, not {type(flag).__name__}")
+    checked: FlagOf = checked_callback(name, flag, "account_id")
+    return checked

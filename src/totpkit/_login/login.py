@@ -1,137 +1,168 @@
-"""The login, written once: reads a ticket, checks the first step, and hands on to the later ones.
+"""The login, written once: read the ticket, check the first step, and hand over to the later ones.
 
-Every move goes through the table in :mod:`totpkit._login.transitions`. The faces document
-what each method does.
+Every move goes through the table in :mod:`totpkit._login.transitions`. The flow classes document the
+methods that have the same name.
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from totpkit._account.records import time_by
-from totpkit._account_id import checked_account_id
-from totpkit._clock import Clock
+from totpkit._account.records import read_clock
 from totpkit._login.answers import Answer, CustomAnswer, FederatedAnswer, PasswordAnswer, is_answer
 from totpkit._login.callbacks import App
+from totpkit._login.challenge import FirstChallenge, LaterChallenge, Request, deny
 from totpkit._login.factors import Federated, FirstFactor, Password
-from totpkit._login.finish import Finish
-from totpkit._login.later_steps import Later
-from totpkit._login.prompting import first_prompts
-from totpkit._login.proof import LIFETIME as PROOF_LIFETIME
+from totpkit._login.later_steps import LaterSteps, authenticate
+from totpkit._login.other_factors import OtherFactors
 from totpkit._login.results import Challenge, Denied, Result
-from totpkit._login.steps import Plan
-from totpkit._login.ticket import FIRST_LIFETIME, LIFETIME, Position
+from totpkit._login.signed import (
+    FIRST_STEP_LIFETIME,
+    PROOF_LIFETIME,
+    TICKET_LIFETIME,
+    Position,
+    Proof,
+    Proofs,
+    Signature,
+    SigningKeys,
+    Tickets,
+)
+from totpkit._login.steps import Steps
 from totpkit._login.transitions import ANSWERS, Event, Stage, after
-from totpkit._login.visit import Doors, Visit, denied
 from totpkit._otp.result import Reason
+from totpkit._validation import Clock, checked_account_id
 from totpkit.errors import FlowError, InvalidParameterError
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The logins of one flow; ``later`` is there if it has more than one step."""
+    """The logins of one flow. ``later`` is ``None`` if the flow has a single step."""
 
-    plan: Plan
-    doors: Doors
-    finish: Finish
-    later: Later | None
+    steps: Steps
+    tickets: Tickets
+    proofs: Proofs
+    first: FirstChallenge
+    later: LaterSteps | None
     clock: Clock
 
     async def begin(self, binding: str, app: App) -> Challenge:
-        now = time_by(self.clock)
-        at = Position(stage=after(Stage.START, Event.BEGIN), expires_at=now + FIRST_LIFETIME)
-        return await self._ask(Visit(at, binding, app, now))
+        now = self.now()
+        at = Position(stage=after(Stage.START, Event.BEGIN), expires_at=now + FIRST_STEP_LIFETIME)
+        return await self.first.show(Request(at, binding, app, now))
 
     async def begin_step_up(self, proof: str, binding: str, app: App) -> Challenge | Denied:
         if self.later is None:
-            raise FlowError("this flow has no second factor to step up by")
-        now = time_by(self.clock)
-        read = self.finish.proofs.read(proof, now, PROOF_LIFETIME)
+            raise FlowError("this flow has no second factor that a step-up could ask for")
+        read = self.read_proof(proof)
         if isinstance(read, Reason):
-            return denied(Stage.START, read)
+            return deny(Stage.START, read)
+        now = self.now()
         at = Position(
             stage=Stage.START,
-            expires_at=now + LIFETIME,
+            expires_at=now + TICKET_LIFETIME,
             account_id=read.account_id,
             generation=read.generation,
             login=_new_login(),
             passed=read.factors[:1],
             stepping_up=True,
         )
-        return await self.later.step_up(Visit(at, binding, app, now))
+        return await self.later.step_up(Request(at, binding, app, now))
 
     async def resume(self, ticket: str, binding: str, app: App) -> Challenge | Denied:
-        visit = self._visit(ticket, binding, app)
-        if isinstance(visit, Denied):
-            return visit
-        if self.later is None or visit.at.stage is Stage.FIRST:
-            return await self._ask(visit)
-        return await self.later.asking.shown(visit)
+        request = self._request(ticket, binding, app)
+        if isinstance(request, Denied):
+            return request
+        if self.later is None or request.at.stage is Stage.FIRST:
+            return await self.first.show(request)
+        return await self.later.challenge.show(request)
 
-    async def submit(self, ticket: str, answer: Answer, binding: str, app: App) -> Result:
-        if not is_answer(answer):
-            hint = "must be an answer, which parse_answer makes of what was sent"
+    async def submit(self, ticket: str, answer: Answer | None, binding: str, app: App) -> Result:
+        """Check an answer. ``None`` stands for one that could not be read."""
+        if answer is not None and not is_answer(answer):
+            hint = "must be an answer, such as parse_answer returns"
             raise InvalidParameterError("answer", f"{hint}, not {type(answer).__name__}")
-        visit = self._visit(ticket, binding, app)
-        if isinstance(visit, Denied):
-            return visit
-        if type(answer) not in ANSWERS[visit.at.stage]:
-            return await self._not_offered(visit)
-        if self.later is None or visit.at.stage is Stage.FIRST:
-            return await self._first(visit, answer)
-        return await self.later.submit(visit, answer)
+        request = self._request(ticket, binding, app)
+        if isinstance(request, Denied):
+            return request
+        if answer is None or type(answer) not in ANSWERS[request.at.stage]:
+            return await self._not_offered(request)
+        if self.later is None or request.at.stage is Stage.FIRST:
+            return await self._submit_first(request, answer)
+        return await self.later.submit(request, answer)
 
-    async def unread(self, ticket: str, binding: str, app: App) -> Challenge | Denied:
-        """Show a step again, after what is no answer at all."""
-        visit = self._visit(ticket, binding, app)
-        return visit if isinstance(visit, Denied) else await self._not_offered(visit)
+    def now(self) -> float:
+        """Return the current time in Unix seconds."""
+        return read_clock(self.clock)
 
-    async def _not_offered(self, visit: Visit) -> Challenge | Denied:
-        if self.later is None or visit.at.stage is Stage.FIRST:
-            after(visit.at.stage, Event.NOT_OFFERED)
-            return await self._ask(visit, Reason.NOT_OFFERED)
-        return await self.later.asking.not_offered(visit)
+    def read_proof(self, proof: object, lifetime: float = PROOF_LIFETIME) -> Proof | Reason:
+        """Return a proof that is at most *lifetime* seconds old, or the reason to reject it."""
+        return self.proofs.read(proof, self.now(), lifetime)
 
-    async def _first(self, visit: Visit, answer: Answer) -> Result:
-        factor = _factor_for(self.plan.first, answer)
+    def is_step_up(self, ticket: str, account_id: str) -> bool:
+        """Return whether a ticket without a binding belongs to a step-up of this account."""
+        at = self.tickets.read(ticket, "", self.now())
+        return isinstance(at, Position) and at.stepping_up and at.account_id == account_id
+
+    async def _not_offered(self, request: Request) -> Challenge | Denied:
+        if self.later is None or request.at.stage is Stage.FIRST:
+            after(request.at.stage, Event.NOT_OFFERED)
+            return await self.first.show(request, Reason.NOT_OFFERED)
+        return await self.later.challenge.not_offered(request)
+
+    async def _submit_first(self, request: Request, answer: Answer) -> Result:
+        factor = _factor_for(self.steps.first, answer)
         if factor is None:
-            return await self._not_offered(visit)
-        account_id = await _identified(factor, answer, visit.app)
+            return await self._not_offered(request)
+        account_id = await _identify(factor, answer, request.app)
         if account_id is None:
-            after(visit.at.stage, Event.WRONG)
-            return await self._ask(visit, Reason.WRONG_CREDENTIALS)
+            after(request.at.stage, Event.WRONG)
+            return await self.first.show(request, Reason.WRONG_CREDENTIALS)
         passed = Position(
-            stage=visit.at.stage,
-            expires_at=visit.now + LIFETIME,
+            stage=request.at.stage,
+            expires_at=request.now + TICKET_LIFETIME,
             account_id=account_id,
             login=_new_login(),
             passed=(factor.name,),
         )
         if self.later is None:
-            return self.finish.authenticated(visit, passed, failures=0)
-        return await self.later.arrive(visit, passed)
+            return authenticate(self.steps, self.proofs, request, passed, failures=0)
+        return await self.later.arrive(request, passed)
 
-    async def _ask(self, visit: Visit, problem: Reason | None = None) -> Challenge:
-        return self.doors.challenge(visit, await first_prompts(self.plan.first, visit.app), problem)
-
-    def _visit(self, ticket: str, binding: str, app: App) -> Visit | Denied:
+    def _request(self, ticket: str, binding: str, app: App) -> Request | Denied:
         if isinstance(ticket, Challenge):
             raise InvalidParameterError("ticket", "must be the challenge's ticket, not the challenge")
-        now = time_by(self.clock)
-        at = self.doors.tickets.read(ticket, binding, now)
-        return Denied(at) if isinstance(at, Reason) else Visit(at, binding, app, now, ticket)
+        now = self.now()
+        at = self.tickets.read(ticket, binding, now)
+        return Denied(at) if isinstance(at, Reason) else Request(at, binding, app, now, ticket)
 
 
-async def _identified(factor: FirstFactor, answer: Answer, app: App) -> str | None:
+def build_login(steps: Steps, keys: Sequence[bytes], clock: Clock) -> Login:
+    """Return the login of a flow with these steps."""
+    signing = SigningKeys(keys)
+    flow = (steps.name.encode("utf-8"), steps.shape.encode("ascii"))
+    tickets = Tickets(Signature(signing.derive(b"ticket", *flow)))
+    proofs = Proofs(Signature(signing.derive(b"proof", *flow)))
+    later = None
+    if steps.service is not None:
+        challenge = LaterChallenge(steps, tickets, steps.service)
+        other_factors = OtherFactors(steps.service, signing)
+        later = LaterSteps(steps, challenge, other_factors, proofs, steps.service)
+    return Login(steps, tickets, proofs, FirstChallenge(steps, tickets), later, clock)
+
+
+async def _identify(factor: FirstFactor, answer: Answer, app: App) -> str | None:
+    """Return the account that an answer to a first factor proves."""
     match factor, answer:
         case Password(), PasswordAnswer(username, password):
             return await app.account_id("check_password", factor.check_password, username, password)
         case Federated(), FederatedAnswer(_, account_id):
             return checked_account_id(account_id)
-    return await app.account_id("check", factor.check, answer)
+        case _:
+            return await app.account_id("check", factor.check, answer)
 
 
 def _factor_for(factors: tuple[FirstFactor, ...], answer: Answer) -> FirstFactor | None:
-    """Return the factor of the step that an answer is for."""
+    """Return the factor of the first step that an answer is for."""
     for factor in factors:
         match factor, answer:
             case Password(), PasswordAnswer():
@@ -142,6 +173,8 @@ def _factor_for(factors: tuple[FirstFactor, ...], answer: Answer) -> FirstFactor
                 continue
             case FirstFactor(name=known), CustomAnswer(factor=named) if known == named:
                 return factor
+            case _:
+                continue
     return None
 
 

@@ -1,42 +1,42 @@
-"""What a step asks the visitor for. Knows nothing of how it is answered or shown."""
+"""The prompts of a step: what to ask the visitor for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from totpkit._login.hidden import Hidden
 from totpkit._otp.qr import QR, qr
+from totpkit._unpicklable import Unpicklable
 
-Shown: TypeAlias = dict[str, object]
-"""What JSON can carry."""
+JSONObject: TypeAlias = dict[str, object]
+"""An object that JSON can represent."""
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordPrompt:
-    """A name and a password; answered by :class:`PasswordAnswer`."""
+    """Asks for a user name and a password. Answered by :class:`PasswordAnswer`."""
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end."""
+    def to_dict(self) -> JSONObject:
+        """Return the prompt for a JSON client."""
         return {"type": "password"}
 
 
 @dataclass(frozen=True, slots=True)
 class FederatedPrompt:
-    """A login at an identity provider; answered by :class:`FederatedAnswer`, the app's own word."""
+    """Asks for a login with an identity provider. Answered by the app with :class:`FederatedAnswer`."""
 
     provider: str
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end."""
+    def to_dict(self) -> JSONObject:
+        """Return the prompt for a JSON client."""
         return {"type": "federated", "provider": self.provider}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnrollmentPrompt(Hidden):
-    """A secret for a new phone, and its first code; answered by :class:`CodeAnswer`.
+class EnrollmentPrompt(Unpicklable):
+    """Shows the secret for a new device and asks for its first code. Answered by :class:`CodeAnswer`.
 
-    ``secret`` is for typing by hand, in groups of four. ``optional`` says that
-    :class:`SkipAnswer` passes too. As secret as a password: show it uncached.
+    ``secret`` is for typing, in groups of four. If ``optional``, :class:`SkipAnswer` is accepted too.
+    Treat the prompt like a password: show it only to its owner, and prevent caching.
     """
 
     uri: str = field(repr=False)
@@ -45,60 +45,66 @@ class EnrollmentPrompt(Hidden):
     optional: bool = False
 
     def qr(self) -> QR:
-        """Return the picture for the phone to scan; in one login always the same."""
+        """Return the QR code to scan. It is always the same within one login."""
         return qr(self.uri)
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end, the picture as a ``data:`` URI."""
-        shown = {"uri": self.uri, "secret": self.secret, "qr": self.qr().data_uri()}
-        return {"type": "enrollment", **shown, "digits": self.digits, "optional": self.optional}
+    def to_dict(self) -> JSONObject:
+        """Return the prompt for a JSON client, with the QR code as a ``data:`` URI."""
+        return {
+            "type": "enrollment",
+            "uri": self.uri,
+            "secret": self.secret,
+            "qr": self.qr().data_uri(),
+            "digits": self.digits,
+            "optional": self.optional,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class CodePrompt:
-    """The code that the phone shows; answered by :class:`CodeAnswer`."""
+    """Asks for the code that the authenticator app shows. Answered by :class:`CodeAnswer`."""
 
     digits: int
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end."""
+    def to_dict(self) -> JSONObject:
+        """Return the prompt for a JSON client."""
         return {"type": "code", "digits": self.digits}
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPrompt:
-    """A recovery code; answered by :class:`RecoveryAnswer`."""
+    """Asks for a recovery code. Answered by :class:`RecoveryAnswer`."""
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end."""
+    def to_dict(self) -> JSONObject:
+        """Return the prompt for a JSON client."""
         return {"type": "recovery"}
 
 
 @dataclass(frozen=True, slots=True)
 class EmailPrompt:
-    """A code by mail; asked for by :class:`SendEmail`, answered by :class:`EmailAnswer`.
+    """Offers a code by email. Answered by :class:`SendEmail`, then by :class:`EmailAnswer`.
 
-    ``address_hint`` shows enough of the address to recognise it; ``sent`` tells whether a
-    code that this login asked for is on its way and still works.
+    ``address_hint`` shows enough of the address to recognize it. ``sent`` says whether a code that
+    this login requested was sent and still works.
     """
 
     address_hint: str
     sent: bool = False
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end."""
+    def to_dict(self) -> JSONObject:
+        """Return the prompt for a JSON client."""
         return {"type": "email", "address_hint": self.address_hint, "sent": self.sent}
 
 
 @dataclass(frozen=True, slots=True)
-class CustomPrompt(Hidden):
-    """What a factor of the app's own asks for; answered by :class:`CustomAnswer`."""
+class CustomPrompt(Unpicklable):
+    """What a factor of the app's own asks for. Answered by :class:`CustomAnswer`."""
 
     factor: str
-    data: Mapping[str, object] = field(default_factory=dict, repr=False)
+    data: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end."""
+    def to_dict(self) -> JSONObject:
+        """Return the prompt for a JSON client."""
         return {"type": "custom", "factor": self.factor, "data": dict(self.data)}
 
 

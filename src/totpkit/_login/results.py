@@ -1,30 +1,35 @@
-"""What a flow answers. Knows nothing of how it was decided."""
+"""The results of a login and of self-service."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
-from totpkit._login.hidden import Hidden
-from totpkit._login.prompts import Prompt, Shown
-from totpkit._otp.result import Reason
+from totpkit._login.prompts import JSONObject, Prompt
+from totpkit._otp.result import Accepted, Reason
+from totpkit._unpicklable import Unpicklable
 from totpkit.errors import FlowError
 
 
-class _NoTruth:
-    """Has no truth value, so that ``if result:`` lets nobody in."""
+class _NoTruthValue:
+    """Raises when it is tested for truth, so that ``if result:`` lets nobody in.
+
+    ``__bool__`` is annotated as returning ``bool``: with ``NoReturn``, type checkers would treat the
+    code after the test as unreachable and not check it.
+    """
 
     __slots__ = ()
 
-    def __bool__(self) -> NoReturn:
-        raise FlowError("a result is no yes or no: match it, or ask isinstance(result, ...)")
+    def __bool__(self) -> bool:
+        raise FlowError("a login result has no truth value; use match or isinstance()")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge(_NoTruth, Hidden):
-    """Nobody is logged in yet: show the prompts, and submit the answer with the ticket.
+class Challenge(_NoTruthValue, Unpicklable):
+    """Nobody is logged in yet. Show the prompts, and submit the answer together with the ticket.
 
-    ``problem`` is what was wrong with the last answer, for the app's logs; a visitor may be
-    told its ``public`` form. ``retry_after`` is the seconds to wait before the next try, if
-    there is a wait; ``seconds_left`` is how long the ticket still lives.
+    ``problem`` is what was wrong with the last answer. It is meant for the app's logs; show visitors
+    its ``public`` form. ``retry_after`` is how many seconds to wait before the next attempt, or
+    ``None``. ``seconds_left`` is how long the ticket remains valid.
     """
 
     ticket: str = field(repr=False)
@@ -33,8 +38,8 @@ class Challenge(_NoTruth, Hidden):
     retry_after: float | None = None
     seconds_left: float
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end; it says of the problem only what a visitor may be told."""
+    def to_dict(self) -> JSONObject:
+        """Return the challenge for a JSON client, with the problem in its public form."""
         return {
             "type": "challenge",
             "ticket": self.ticket,
@@ -47,13 +52,13 @@ class Challenge(_NoTruth, Hidden):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """Somebody has passed every step: log them in, under a new session id.
+    """The user has passed every step. Log them in, under a new session id.
 
-    ``factors`` names what was passed (``("password", "totp")``), ``methods`` the same by
-    RFC 8176 (``("pwd", "otp", "mfa")``), ``skipped`` what was not asked. ``enrolled`` tells
-    that this login confirmed a new phone: show recovery codes next. ``failures`` were
-    counted since the last success, ``at`` is in Unix seconds. ``proof`` is for
-    :class:`SelfService` and for a step-up: keep it in the session, nowhere else.
+    ``factors`` names what was passed (``("password", "totp")``), ``methods`` says the same in RFC 8176
+    terms (``("pwd", "otp", "mfa")``), and ``skipped`` names what was not asked for. ``enrolled`` means
+    that this login confirmed a new device: show recovery codes next. ``failures`` is how many attempts
+    had failed since the last success. ``at`` is in Unix seconds. ``proof`` is for
+    :class:`SelfService` and step-ups: keep it in the session and nowhere else.
     """
 
     account_id: str
@@ -65,21 +70,49 @@ class Authenticated:
     at: float
     proof: str = field(repr=False)
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end: whether to show recovery codes next. The rest is the app's."""
+    def to_dict(self) -> JSONObject:
+        """Return what a JSON client needs: whether to show recovery codes next."""
         return {"type": "authenticated", "enrolled": self.enrolled}
 
 
 @dataclass(frozen=True, slots=True)
-class Denied(_NoTruth):
-    """The login has ended; ``reason`` says why, and ``retry_after`` how many seconds to wait, if known."""
+class Denied(_NoTruthValue):
+    """The login has ended, for this ``reason``. ``retry_after`` is how many seconds to wait, if known."""
 
     reason: Reason
     retry_after: float | None = None
 
-    def to_dict(self) -> Shown:
-        """Return it for a JSON front end; it says only what a visitor may be told."""
+    def to_dict(self) -> JSONObject:
+        """Return the denial for a JSON client, with the reason in its public form."""
         return {"type": "denied", "problem": self.reason.public, "retry_after": self.retry_after}
 
 
 Result: TypeAlias = Challenge | Authenticated | Denied
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed(Accepted, Unpicklable):
+    """A new device is enrolled. ``proof`` replaces the one that ended with the old device."""
+
+    proof: str = field(default="", repr=False)
+
+
+class NewRecoveryCodes(tuple[str, ...], Unpicklable):  # noqa: SLOT001 - a subclass of tuple can have no slots
+    """New recovery codes. ``proof`` replaces the one that ended with the old codes."""
+
+    _instead: ClassVar[str] = "show the codes and keep no copy"
+    proof: str
+
+    @classmethod
+    def of(cls, codes: Iterable[str], proof: str) -> Self:
+        """Return the codes with a proof."""
+        new = cls(codes)
+        new.proof = proof
+        return new
+
+    def to_dict(self) -> JSONObject:
+        """Return the codes for a JSON client, which must show them once."""
+        return {"type": "recovery_codes", "codes": list(self)}
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} new recovery codes>"

@@ -1,31 +1,28 @@
-"""The two faces of one desk: self-service to call, and to await. They hold no logic."""
+"""Sync self-service. :mod:`totpkit._login.my_account` contains its logic."""
 
-from totpkit._account.authenticator import AsyncAuthenticator, Authenticator, service_of
-from totpkit._account.enrollment_views import Enrollment
-from totpkit._account.sync import Inline, Pending, Suspending, drive, refuse_async
-from totpkit._bounds import within
-from totpkit._login.auth_flow import AsyncAuthFlow, AuthFlow, login_of
-from totpkit._login.callbacks import AnswersFlag, App
-from totpkit._login.my_account import Confirmed, Desk, NewRecoveryCodes, desk_of
-from totpkit._login.proof import LIFETIME
-from totpkit._login.results import Denied
+from totpkit._account.authenticator import Authenticator, service_of
+from totpkit._account.enrollment import Enrollment
+from totpkit._account.sync import SyncRuntime, reject_async, run_sync
+from totpkit._login.auth_flow import AuthFlow, login_of
+from totpkit._login.callbacks import App, FlagOf
+from totpkit._login.my_account import build_my_account
+from totpkit._login.results import Confirmed, Denied, NewRecoveryCodes
 from totpkit._otp.result import Rejected
-from totpkit.errors import InvalidParameterError
+from totpkit._validation import check_type
 
 
 class SelfService:
-    """My account: what its owner may do to a second factor, by the proof of a full login.
+    """Lets users manage their own second factor ("my account") with the proof of a full login.
 
-    A *proof* is that of :class:`Authenticated`, of *flow*, and no older than *max_age*
-    seconds (300; ASVS 5.0, 7.5.1): if it is, begin a step-up for a new one. Confirming,
-    replacing, switching off and new recovery codes end the proofs from before.
-    ``allowed(account_id)`` admits the accounts that may; without it all may. It may take
-    ``context=``.
+    A *proof* comes from :class:`Authenticated`, must belong to *flow*, and must be at most *max_age*
+    seconds old (300 by default; ASVS 5.0, 7.5.1). If it is older, a step-up gets a new one. Confirming
+    a device, switching off and new recovery codes end all earlier proofs. ``allowed(account_id)`` says
+    which accounts may use self-service, by default all. It may take ``context=``.
 
-    Every method answers :class:`Denied` instead: PROOF_INVALID for a proof that is not of
-    this flow, of the credential as it is now, or not by factors that are enough;
-    PROOF_EXPIRED for one that is, but too old; NOT_ADMITTED; NOT_ENROLLED for an account without a phone.
-    A code that is no ``str`` raises :class:`InvalidParameterError`, whoever asks.
+    Every method may return :class:`Denied` instead. PROOF_INVALID means that the proof is not from this
+    flow, not for the current credential, or not from enough factors. PROOF_EXPIRED means that it would
+    be enough but is too old. NOT_ADMITTED comes from ``allowed``, and NOT_ENROLLED means that the
+    account has no device. A code that is not a ``str`` raises :class:`InvalidParameterError`.
     """
 
     def __init__(
@@ -33,143 +30,60 @@ class SelfService:
         auth: Authenticator,
         flow: AuthFlow,
         *,
-        allowed: AnswersFlag | None = None,
+        allowed: FlagOf | None = None,
         max_age: float = 300.0,
     ) -> None:
-        _check(auth, Authenticator, flow, AuthFlow, allowed)
-        refuse_async(allowed)
-        self._colour = Inline()
-        self._desk = _desk(auth, flow, allowed, max_age)
+        check_type("auth", auth, Authenticator)
+        check_type("flow", flow, AuthFlow)
+        reject_async(allowed)
+        self._runtime = SyncRuntime()
+        self._my_account = build_my_account(service_of(auth), login_of(flow), allowed, max_age)
 
     def owner(self, proof: str, *, context: object = None) -> str | Denied:
-        """Return the account id of a proof, for a sensitive act of your own: do it to that account.
+        """Return the account id of a proof, for a sensitive operation of your own on that account.
 
-        A login by a recovery code is enough, a mailed code is not.
+        A login with a recovery code is enough; one with an emailed code is not.
         """
-        return drive(self._desk.owner(proof, App(self._colour, context)))
+        return run_sync(self._my_account.owner(proof, App(self._runtime, context)))
 
     def provisioning(self, proof: str, *, context: object = None) -> Enrollment | Denied:
-        """Return the secret in use as it was first shown, byte for byte.
+        """Return the enrolled secret as it was first shown, byte for byte.
 
-        Only for a login by a code of the phone: to nobody else is it no news.
+        Requires a TOTP login; otherwise this would reveal the secret.
         """
-        return drive(self._desk.provisioning(proof, App(self._colour, context)))
+        return run_sync(self._my_account.provisioning(proof, App(self._runtime, context)))
 
-    def begin_replacement(self, proof: str, *, context: object = None) -> Enrollment | Denied:
-        """Return a new secret for a new phone; the old one works until its first code confirms it.
+    def begin_enrollment(self, proof: str, *, context: object = None) -> Enrollment | Denied:
+        """Return a new secret: for the first device, or for one that replaces the enrolled device.
 
-        A login by a recovery code is enough, as the phone may be lost; a mailed code is not.
+        The enrolled device works until the new one is confirmed. To replace it, the login needs a
+        second factor. A recovery code is enough, because the device may be lost; an emailed code is
+        not. For a first device any login is enough, unless ``enroll`` of :class:`TotpCode` is a
+        function that rejects the account (NOT_ADMITTED).
         """
-        return drive(self._desk.begin_replacement(proof, App(self._colour, context)))
+        return run_sync(self._my_account.begin_enrollment(proof, App(self._runtime, context)))
 
-    def confirm_replacement(
+    def confirm_enrollment(
         self, proof: str, code: str, *, context: object = None
     ) -> Confirmed | Rejected | Denied:
-        """Take the new phone into use if *code* is its code; the old one ends.
+        """Enroll the new device if *code* is its code. A replaced device stops working.
 
-        What is accepted has a ``proof`` in place of *proof*, of the same age.
+        :class:`Confirmed` has a ``proof`` that replaces *proof* and has the same age.
         """
-        return drive(self._desk.confirm_replacement(proof, code, App(self._colour, context)))
+        return run_sync(self._my_account.confirm_enrollment(proof, code, App(self._runtime, context)))
 
-    def cancel_replacement(self, proof: str, *, context: object = None) -> Denied | None:
-        """Drop the new secret; the old phone goes on working."""
-        return drive(self._desk.cancel_replacement(proof, App(self._colour, context)))
-
-    def enroll(self, proof: str, *, context: object = None) -> Enrollment | Denied:
-        """Return a secret for the first phone of an account that logged in without one.
-
-        NOT_OFFERED for an account that has one; NOT_ADMITTED where ``enroll`` of
-        :class:`TotpCode` is a callable that refuses the account.
-        """
-        return drive(self._desk.enroll(proof, App(self._colour, context)))
-
-    def confirm(self, proof: str, code: str, *, context: object = None) -> Confirmed | Rejected | Denied:
-        """Take the first phone into use if *code* is its code; what is accepted has a new ``proof`` too."""
-        return drive(self._desk.confirm(proof, code, App(self._colour, context)))
+    def cancel_enrollment(self, proof: str, *, context: object = None) -> Denied | None:
+        """Discard the new secret. An enrolled device keeps working."""
+        return run_sync(self._my_account.cancel_enrollment(proof, App(self._runtime, context)))
 
     def new_recovery_codes(self, proof: str, *, context: object = None) -> NewRecoveryCodes | Denied:
-        """Return new recovery codes, to be shown once; older ones end.
+        """Return new recovery codes, which replace all older ones. Show them once.
 
-        They are a ``tuple`` of ``str``, with a ``proof`` in place of *proof*, of the same age. A
-        login by a recovery code is not enough: a single stolen one would make ten.
+        They are a ``tuple`` of ``str``, with a ``proof`` that replaces *proof* and has the same age. A
+        login with a recovery code is not enough, because one stolen code could become ten.
         """
-        return drive(self._desk.new_recovery_codes(proof, App(self._colour, context)))
+        return run_sync(self._my_account.new_recovery_codes(proof, App(self._runtime, context)))
 
     def switch_off(self, proof: str, *, context: object = None) -> Denied | None:
-        """Drop the phone and the recovery codes; the next login enrolls again where that is required."""
-        return drive(self._desk.switch_off(proof, App(self._colour, context)))
-
-
-class AsyncSelfService:
-    """:class:`SelfService`, awaited, of an async flow; ``allowed`` may be of either kind."""
-
-    def __init__(
-        self,
-        auth: AsyncAuthenticator,
-        flow: AsyncAuthFlow,
-        *,
-        allowed: AnswersFlag | None = None,
-        max_age: float = 300.0,
-    ) -> None:
-        _check(auth, AsyncAuthenticator, flow, AsyncAuthFlow, allowed)
-        self._colour = Suspending()
-        self._desk = _desk(auth, flow, allowed, max_age)
-
-    def owner(self, proof: str, *, context: object = None) -> Pending[str | Denied]:
-        """See :meth:`SelfService.owner`."""
-        return Pending(self._desk.owner(proof, App(self._colour, context)))
-
-    def provisioning(self, proof: str, *, context: object = None) -> Pending[Enrollment | Denied]:
-        """See :meth:`SelfService.provisioning`."""
-        return Pending(self._desk.provisioning(proof, App(self._colour, context)))
-
-    def begin_replacement(self, proof: str, *, context: object = None) -> Pending[Enrollment | Denied]:
-        """See :meth:`SelfService.begin_replacement`."""
-        return Pending(self._desk.begin_replacement(proof, App(self._colour, context)))
-
-    def confirm_replacement(
-        self, proof: str, code: str, *, context: object = None
-    ) -> Pending[Confirmed | Rejected | Denied]:
-        """See :meth:`SelfService.confirm_replacement`."""
-        return Pending(self._desk.confirm_replacement(proof, code, App(self._colour, context)))
-
-    def cancel_replacement(self, proof: str, *, context: object = None) -> Pending[Denied | None]:
-        """See :meth:`SelfService.cancel_replacement`."""
-        return Pending(self._desk.cancel_replacement(proof, App(self._colour, context)))
-
-    def enroll(self, proof: str, *, context: object = None) -> Pending[Enrollment | Denied]:
-        """See :meth:`SelfService.enroll`."""
-        return Pending(self._desk.enroll(proof, App(self._colour, context)))
-
-    def confirm(
-        self, proof: str, code: str, *, context: object = None
-    ) -> Pending[Confirmed | Rejected | Denied]:
-        """See :meth:`SelfService.confirm`."""
-        return Pending(self._desk.confirm(proof, code, App(self._colour, context)))
-
-    def new_recovery_codes(self, proof: str, *, context: object = None) -> Pending[NewRecoveryCodes | Denied]:
-        """See :meth:`SelfService.new_recovery_codes`."""
-        return Pending(self._desk.new_recovery_codes(proof, App(self._colour, context)))
-
-    def switch_off(self, proof: str, *, context: object = None) -> Pending[Denied | None]:
-        """See :meth:`SelfService.switch_off`."""
-        return Pending(self._desk.switch_off(proof, App(self._colour, context)))
-
-
-def _check(auth: object, face: type, flow: object, flow_face: type, allowed: object) -> None:
-    if not isinstance(auth, face):
-        raise InvalidParameterError("auth", f"must be an {face.__name__}, not {type(auth).__name__}")
-    if not isinstance(flow, flow_face):
-        raise InvalidParameterError("flow", f"must be an {flow_face.__name__}, not {type(flow).__name__}")
-    if allowed is not None and not callable(allowed):
-        raise InvalidParameterError("allowed", f"must be callable or None, not {type(allowed).__name__}")
-
-
-def _desk(
-    auth: Authenticator | AsyncAuthenticator,
-    flow: AuthFlow | AsyncAuthFlow,
-    allowed: AnswersFlag | None,
-    max_age: float,
-) -> Desk:
-    age = within("max_age", max_age, 1.0, LIFETIME)
-    return desk_of(service_of(auth), login_of(flow), allowed, age)
+        """Remove the device and the recovery codes. The next login enrolls again where that is required."""
+        return run_sync(self._my_account.switch_off(proof, App(self._runtime, context)))

@@ -1,84 +1,88 @@
-"""A login that the visitor's session keeps, written once. Knows nothing of cookies, forms and frameworks.
+"""The logic of a login that is kept in a web session, written once.
 
-The faces document what each method does.
+The session login classes document the methods that have the same name.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from totpkit._account.records import time_by
 from totpkit._login.answers import Answer, is_answer, parse_answer
 from totpkit._login.callbacks import App
 from totpkit._login.login import Login
-from totpkit._login.my_account import Confirmed, NewRecoveryCodes
-from totpkit._login.results import Authenticated, Challenge, Denied, Result
-from totpkit._login.ticket import Position
+from totpkit._login.results import Authenticated, Challenge, Confirmed, Denied, NewRecoveryCodes, Result
+from totpkit._login.signed import PROOF_LIFETIME
 from totpkit._otp.result import Reason
+from totpkit._validation import checked_number
 from totpkit.errors import InvalidParameterError, InvalidPayloadError
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Result)
 
-_VERBS = ("get", "__setitem__", "pop", "clear")
+LIFETIME = 12 * 3600.0
+"""NIST SP 800-63B (2017), section 4.2.3: at AAL2, reauthenticate at least every 12 hours, active or not."""
 
 
 class Session(Protocol):
-    """What a framework keeps of one browser, and only the app can write: any mutable mapping."""
+    """What a framework keeps for one browser, and only the app can write: any mutable mapping."""
 
     def get(self, key: str, /) -> object:
-        """Return what is kept under *key*, or ``None``."""
+        """Return the value of *key*, or ``None``."""
 
-    def __setitem__(self, key: str, text: str, /) -> None: ...
+    def __setitem__(self, key: str, value: str, /) -> None: ...
 
     def pop(self, key: str, default: None, /) -> object:
-        """Keep nothing under *key*."""
+        """Remove *key*, if it is there."""
 
     def clear(self) -> None:
-        """Keep nothing."""
+        """Remove everything."""
+
+
+_METHODS = ("get", "__setitem__", "pop", "clear")
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """The part of a session that a flow has; no other flow's, even if both are in one session."""
+class FlowSession:
+    """One flow's part of a session. Other flows' parts have other keys."""
 
     session: Session = field(repr=False)
     name: str
 
     @property
     def ticket(self) -> str:
-        """The ticket of the login under way, or nothing."""
-        return self._text("ticket")
+        """The ticket of the login in progress, or an empty text."""
+        return self._get("ticket")
 
     @property
     def proof(self) -> str:
-        """The proof of the login that is passed, or nothing."""
-        return self._text("proof")
+        """The proof of the finished login, or an empty text."""
+        return self._get("proof")
 
-    def keep(self, **texts: str) -> None:
-        """Keep these; what is empty goes.
+    def keep(self, **values: str) -> None:
+        """Store a ticket or a proof. An empty one is removed.
 
-        What stays the same is not written: by a signed cookie a late answer would undo a newer one.
+        A value that does not change is not written: with sessions in signed cookies, a late response
+        would undo a newer one.
         """
-        for kind, text in texts.items():
-            if text == self._text(kind):
+        for kind, value in values.items():
+            if value == self._get(kind):
                 continue
-            if text:
-                self.session[self._key(kind)] = text
+            if value:
+                self.session[self._key(kind)] = value
             else:
                 self.session.pop(self._key(kind), None)
 
-    def _text(self, kind: str) -> str:
-        text = self.session.get(self._key(kind))
-        return text if isinstance(text, str) else ""
+    def _get(self, kind: str) -> str:
+        value = self.session.get(self._key(kind))
+        return value if isinstance(value, str) else ""
 
     def _key(self, kind: str) -> str:
         return f"totpkit.{self.name}.{kind}"
 
 
 @dataclass(frozen=True, slots=True)
-class SessionKeeper:
-    """Keeps tickets and proofs of one flow in sessions; a proof counts for *lifetime* seconds."""
+class LoginInSession:
+    """Keeps the tickets and proofs of one flow in sessions. A proof is valid for *lifetime* seconds."""
 
     login: Login
     lifetime: float
@@ -86,79 +90,83 @@ class SessionKeeper:
     def account_id(self, session: Session) -> str | None:
         return self._account_id(self._of(session))
 
-    async def ask(self, session: Session, app: App) -> Challenge | Denied | None:
+    async def challenge(self, session: Session, app: App) -> Challenge | Denied | None:
         kept = self._of(session)
-        somebody = self._account_id(kept) is not None
+        is_logged_in = self._account_id(kept) is not None
         if kept.ticket:
             shown = self._keep(kept, await self.login.resume(kept.ticket, "", app))
-            if isinstance(shown, Challenge) or not somebody:
+            if isinstance(shown, Challenge) or not is_logged_in:
                 return shown
-        return None if somebody else self._keep(kept, await self.login.begin("", app))
+        return None if is_logged_in else self._keep(kept, await self.login.begin("", app))
 
-    async def answer(self, session: Session, sent: Mapping[str, object], app: App) -> Result:
-        if is_answer(sent):
-            raise InvalidParameterError("sent", "must be what a visitor sent: submit takes an answer")
+    async def answer(self, session: Session, form: Mapping[str, object], app: App) -> Result:
+        if is_answer(form):
+            raise InvalidParameterError("form", "must be what a visitor sent; pass answers to submit")
         try:
-            answer = parse_answer(sent)
+            answer = parse_answer(form)
         except InvalidPayloadError:
-            kept = self._of(session)
-            return self._keep(kept, await self.login.unread(kept.ticket, "", app))
+            answer = None
         return await self.submit(session, answer, app)
 
-    async def submit(self, session: Session, answer: Answer, app: App) -> Result:
+    async def submit(self, session: Session, answer: Answer | None, app: App) -> Result:
         kept = self._of(session)
         return self._keep(kept, await self.login.submit(kept.ticket, answer, "", app))
 
-    async def act(
-        self, session: Session, do: Callable[..., T | Awaitable[T]], app: App
+    async def perform(
+        self, session: Session, action: Callable[..., T | Awaitable[T]], app: App
     ) -> T | Challenge | Denied:
         kept = self._of(session)
-        if not callable(do):
-            raise InvalidParameterError("do", f"must be callable, not {type(do).__name__}")
+        if not callable(action):
+            raise InvalidParameterError("action", f"must be callable, not {type(action).__name__}")
         if self._account_id(kept) is None:
             kept.keep(proof="")
             return Denied(Reason.PROOF_INVALID)
-        result = await app.ask(do, kept.proof)
+        result = await app.call(action, kept.proof)
         if isinstance(result, Denied):
-            return await self._refused(kept, result, app)
+            return await self._denied(kept, result, app)
         if isinstance(result, Confirmed | NewRecoveryCodes):
             kept.keep(proof=result.proof)
         return result
 
-    async def _refused(self, kept: Kept, denied: Denied, app: App) -> Challenge | Denied:
-        """Begin a step-up where a code would do, and end a login whose proof no code renews."""
-        too_old = denied.reason is Reason.PROOF_EXPIRED
+    async def _denied(self, kept: FlowSession, denied: Denied, app: App) -> Challenge | Denied:
+        """Begin a step-up if a code would help, and end a login whose proof no code can renew."""
+        is_too_old = denied.reason is Reason.PROOF_EXPIRED
         step_up = await self._step_up(kept, app)
         if isinstance(step_up, Challenge):
-            return self._keep(kept, step_up) if too_old else denied
+            return self._keep(kept, step_up) if is_too_old else denied
         if step_up.reason is Reason.DISABLED:
             return step_up
-        if too_old or step_up.reason is not Reason.NOT_ENROLLED:
+        if is_too_old or step_up.reason is not Reason.NOT_ENROLLED:
             kept.keep(ticket="", proof="")
         return denied
 
-    async def _step_up(self, kept: Kept, app: App) -> Challenge | Denied:
-        """Go on with the step-up under way, whose mail may have been sent, or begin one."""
-        at = self.login.doors.tickets.read(kept.ticket, "", time_by(self.login.clock))
-        if isinstance(at, Position) and at.stepping_up and at.account_id == self._account_id(kept):
+    async def _step_up(self, kept: FlowSession, app: App) -> Challenge | Denied:
+        """Continue the step-up in progress, which may have sent an email already, or begin one."""
+        account_id = self._account_id(kept)
+        if account_id is not None and self.login.is_step_up(kept.ticket, account_id):
             shown = await self.login.resume(kept.ticket, "", app)
             if isinstance(shown, Challenge):
                 return shown
         return await self.login.begin_step_up(kept.proof, "", app)
 
-    def _keep(self, kept: Kept, result: R) -> R:
+    def _keep(self, kept: FlowSession, result: R) -> R:
         if isinstance(result, Authenticated):
-            if self._account_id(kept) != result.account_id:  # else it is their step-up
+            if self._account_id(kept) != result.account_id:  # otherwise it is a step-up of the same login
                 kept.session.clear()
             kept.keep(proof=result.proof)
         kept.keep(ticket=result.ticket if isinstance(result, Challenge) else "")
         return result
 
-    def _account_id(self, kept: Kept) -> str | None:
-        proof = self.login.finish.proofs.read(kept.proof, time_by(self.login.clock), self.lifetime)
+    def _account_id(self, kept: FlowSession) -> str | None:
+        proof = self.login.read_proof(kept.proof, self.lifetime)
         return None if isinstance(proof, Reason) else proof.account_id
 
-    def _of(self, session: Session) -> Kept:
-        if not all(hasattr(session, verb) for verb in _VERBS):
+    def _of(self, session: Session) -> FlowSession:
+        if not all(hasattr(session, method) for method in _METHODS):
             raise InvalidParameterError("session", f"must be a mutable mapping, not {type(session).__name__}")
-        return Kept(session, self.login.plan.name)
+        return FlowSession(session, self.login.steps.name)
+
+
+def build_login_in_session(login: Login, lifetime: float) -> LoginInSession:
+    """Return the session login of a flow. Raises :class:`InvalidParameterError` for a bad *lifetime*."""
+    return LoginInSession(login, checked_number("lifetime", lifetime, 1.0, PROOF_LIFETIME))

@@ -1,129 +1,87 @@
-"""The two faces of one keeper: a login in a session to call, and to await. They hold no logic."""
+"""The sync session login. :mod:`totpkit._login.session` contains its logic."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from totpkit._account.sync import Inline, Pending, Suspending, drive, refuse_async
-from totpkit._bounds import within
+from totpkit._account.sync import SyncRuntime, reject_async, run_sync
 from totpkit._login.answers import Answer
-from totpkit._login.auth_flow import AsyncAuthFlow, AuthFlow, login_of
+from totpkit._login.auth_flow import AuthFlow, login_of
 from totpkit._login.callbacks import App
-from totpkit._login.proof import LIFETIME
 from totpkit._login.results import Authenticated, Challenge, Denied
-from totpkit._login.session import Session, SessionKeeper
-from totpkit.errors import InvalidParameterError
+from totpkit._login.session import LIFETIME, Session, build_login_in_session
+from totpkit._validation import check_type
 
 T = TypeVar("T")
 
-_LIFETIME = 12 * 3600.0
-"""NIST SP 800-63B (2017), section 4.2.3: at AAL2 reauthentication at least every 12 hours, however active."""
-
 
 class SessionLogin:
-    """A login that the visitor's session keeps, so that no ticket or proof is the app's to carry.
+    """Keeps a login in the visitor's session, so that the app handles no ticket and no proof.
 
-    A *session* is what the framework keeps of one browser: any mutable mapping that only the
-    app can write, be it on the server or in a signed cookie. It is the browser's, so it takes
-    the place of a ``binding``. *flow*'s ticket and proof are kept in it as two texts, apart
-    from those of flows with other names. *lifetime* is how many seconds a login lasts from
-    its last code (43,200, twelve hours; up to 30 days), however often the session is used.
+    A *session* is what the framework keeps for one browser: any mutable mapping that only the app can
+    write, on the server or in a signed cookie. It takes the place of a ``binding``. The ticket and the
+    proof of *flow* are kept in it as two texts, separate from those of flows with other names.
+    *lifetime* is how many seconds a login lasts from its last code, however active the session is
+    (43,200 by default, which is twelve hours; at most 30 days).
 
-    Whoever logs in gets an empty session: what a stranger has left in it goes. A step-up
-    leaves the rest as it is. Change the session's id too, where it has one, at every
-    :class:`Challenge` and at :class:`Authenticated`. To sign somebody out, clear the session.
+    A new login empties the session, because it may contain what a stranger left there. A step-up leaves
+    the rest as it is. If the session has an id, change it at every :class:`Challenge` and at
+    :class:`Authenticated`. To sign a user out, clear the session.
 
-    Methods raise what those of :class:`AuthFlow` do, and :class:`InvalidParameterError` for
-    what is no session, or cannot be called.
+    Methods raise what those of :class:`AuthFlow` raise, and :class:`InvalidParameterError` for something
+    that is not a session or cannot be called.
     """
 
-    def __init__(self, flow: AuthFlow, *, lifetime: float = _LIFETIME) -> None:
-        self._colour = Inline()
-        self._keeper = _keeper(flow, AuthFlow, lifetime)
+    def __init__(self, flow: AuthFlow, *, lifetime: float = LIFETIME) -> None:
+        check_type("flow", flow, AuthFlow)
+        self._runtime = SyncRuntime()
+        self._login = build_login_in_session(login_of(flow), lifetime)
 
     def account_id(self, session: Session) -> str | None:
-        """Return who has passed the whole login, if somebody has; ask it before every page.
+        """Return the id of the account that has passed the whole login, or ``None``.
 
-        It reads the session alone: that a phone was switched off elsewhere, :meth:`act` notices.
+        Call it before you show any page. It reads only the session and cannot know that the second
+        factor was switched off elsewhere; :meth:`perform` notices that.
         """
-        return self._keeper.account_id(session)
+        return self._login.account_id(session)
 
-    def ask(self, session: Session, *, context: object = None) -> Challenge | Denied | None:
-        """Return what the login asks for now; ``None`` if somebody is logged in, and nothing is asked.
+    def challenge(self, session: Session, *, context: object = None) -> Challenge | Denied | None:
+        """Return what the login asks for now, or ``None`` if a user is logged in.
 
-        Show the same after a reload, the back button, in a second tab. After a
-        :class:`Denied`, or if there is none under way, a login begins. A step-up that has
-        ended asks nothing: its owner is still logged in.
+        Show the same after a reload, after the back button and in a second tab. After a
+        :class:`Denied`, or if no login is in progress, a new one begins. A step-up that has expired
+        asks for nothing: its user is still logged in.
         """
-        return drive(self._keeper.ask(session, App(self._colour, context)))
+        return run_sync(self._login.challenge(session, App(self._runtime, context)))
 
     def answer(
-        self, session: Session, sent: Mapping[str, object], *, context: object = None
+        self, session: Session, form: Mapping[str, object], *, context: object = None
     ) -> Challenge | Authenticated | Denied:
-        """Take what a visitor sent, a form or a JSON object, and say what comes next.
+        """Check what a visitor sent, a form or a JSON object, and return what comes next.
 
-        What :func:`parse_answer` cannot read is NOT_OFFERED.
+        The problem is NOT_OFFERED if :func:`parse_answer` cannot read it.
         """
-        return drive(self._keeper.answer(session, sent, App(self._colour, context)))
+        return run_sync(self._login.answer(session, form, App(self._runtime, context)))
 
     def submit(
         self, session: Session, answer: Answer, *, context: object = None
     ) -> Challenge | Authenticated | Denied:
-        """Take an answer of the app's making, such as a :class:`FederatedAnswer`."""
-        return drive(self._keeper.submit(session, answer, App(self._colour, context)))
+        """Check an answer that the app has made, such as a :class:`FederatedAnswer`."""
+        return run_sync(self._login.submit(session, answer, App(self._runtime, context)))
 
-    def act(
-        self, session: Session, do: Callable[[str], T], *, context: object = None
+    def perform(
+        self, session: Session, action: Callable[[str], T], *, context: object = None
     ) -> T | Challenge | Denied:
-        """Return what ``do(proof)`` does, by the proof in the session, and keep the proof that it returns.
+        """Call ``action(proof)`` with the proof in the session; return its result and keep its new proof.
 
-        *do* is a method of :class:`SelfService`, or a function of the app's that begins with
-        :meth:`SelfService.owner` and hands on its :class:`Denied`; its ``context``, if it has
-        one, is *context*.
-        If the proof is too old for it a :class:`Challenge` is returned: :meth:`ask` shows it,
-        and once it is answered the act can be begun again. If nobody is logged in, nothing is
-        done: :class:`Denied`. That is also the answer if the proof was ended elsewhere or no
-        code can renew it, and then nobody is logged in any longer. After
-        :meth:`SelfService.switch_off` clear the session.
+        *action* is a method of :class:`SelfService`, or a function of your own that calls
+        :meth:`SelfService.owner` first and passes on its :class:`Denied`. If it takes ``context``, it
+        gets *context*.
+
+        If the proof is too old, a :class:`Challenge` is returned, which :meth:`challenge` shows too. Once
+        it is answered, the user can repeat the operation. If nobody is logged in, *action* is not
+        called and the result is :class:`Denied`. That is also the result if the proof was ended
+        elsewhere or no code can renew it; the user is then logged out. After
+        :meth:`SelfService.switch_off`, clear the session.
         """
-        refuse_async(do)
-        return drive(self._keeper.act(session, do, App(self._colour, context)))
-
-
-class AsyncSessionLogin:
-    """:class:`SessionLogin`, awaited, of an async flow; :meth:`SessionLogin.account_id` is not."""
-
-    def __init__(self, flow: AsyncAuthFlow, *, lifetime: float = _LIFETIME) -> None:
-        self._colour = Suspending()
-        self._keeper = _keeper(flow, AsyncAuthFlow, lifetime)
-
-    def account_id(self, session: Session) -> str | None:
-        """See :meth:`SessionLogin.account_id`."""
-        return self._keeper.account_id(session)
-
-    def ask(self, session: Session, *, context: object = None) -> Pending[Challenge | Denied | None]:
-        """See :meth:`SessionLogin.ask`."""
-        return Pending(self._keeper.ask(session, App(self._colour, context)))
-
-    def answer(
-        self, session: Session, sent: Mapping[str, object], *, context: object = None
-    ) -> Pending[Challenge | Authenticated | Denied]:
-        """See :meth:`SessionLogin.answer`."""
-        return Pending(self._keeper.answer(session, sent, App(self._colour, context)))
-
-    def submit(
-        self, session: Session, answer: Answer, *, context: object = None
-    ) -> Pending[Challenge | Authenticated | Denied]:
-        """See :meth:`SessionLogin.submit`."""
-        return Pending(self._keeper.submit(session, answer, App(self._colour, context)))
-
-    def act(
-        self, session: Session, do: Callable[[str], Awaitable[T]], *, context: object = None
-    ) -> Pending[T | Challenge | Denied]:
-        """See :meth:`SessionLogin.act`."""
-        return Pending(self._keeper.act(session, do, App(self._colour, context)))
-
-
-def _keeper(flow: AuthFlow | AsyncAuthFlow, face: type, lifetime: float) -> SessionKeeper:
-    if not isinstance(flow, face):
-        raise InvalidParameterError("flow", f"must be an {face.__name__}, not {type(flow).__name__}")
-    return SessionKeeper(login_of(flow), within("lifetime", lifetime, 1.0, LIFETIME))
+        reject_async(action)
+        return run_sync(self._login.perform(session, action, App(self._runtime, context)))

@@ -1,60 +1,83 @@
-"""Signed text, by itsdangerous. Knows nothing of what is signed."""
+"""Signed text: the tickets of logins in progress, and the proofs of finished ones.
+
+Both are signed with itsdangerous, under keys that are derived for one purpose, one flow and one
+version of the format.
+"""
 
 import hashlib
 import hmac
 import json
+import logging
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import NamedTuple
 
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
-from totpkit._login.hidden import Hidden
+from totpkit._account.enrollment import hash_binding
+from totpkit._login.transitions import Stage
+from totpkit._otp.result import Reason
+from totpkit._unpicklable import Unpicklable
 from totpkit.errors import InvalidParameterError
 
-LEAST_KEY_BYTES = 32
-LONGEST = 4096
-"""Characters of a signed text that is looked at; ours have a few hundred."""
+MIN_KEY_BYTES = 32
+"""The shortest signing key: as many bytes as SHA-256 returns (RFC 2104, section 3)."""
 
-T = TypeVar("T")
+MAX_LENGTH = 4096
+"""Characters of the longest text that is read. Ours have a few hundred."""
+
+TICKET_LIFETIME = 600.0
+"""Seconds from the first factor, however often the ticket is reissued."""
+
+FIRST_STEP_LIFETIME = 86_400.0
+"""Seconds before that. A login page may stay open for a day."""
+
+PROOF_LIFETIME = 30 * 86_400.0
+"""Seconds for which a proof can begin a step-up, as long as any session should last (NIST SP 800-63B-4,
+section 2.1.3: reauthentication at least every 30 days at AAL1)."""
+
+CLOCK_LEEWAY = 60.0
+"""Seconds by which the clocks of an app's servers may differ."""
+
+_VERSION = b"1"
+"""Part of the purpose that keys are derived for. Change it with the format of tickets or proofs."""
+
+_log = logging.getLogger("totpkit")
 
 _decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
-class Signature(Hidden, Generic[T]):
-    """Signs values of one shape for one purpose, with the first key; any of them verifies.
-
-    What verifies was written here, so its shape is not looked at again. Shows no key.
-    """
+class Signature(Unpicklable):
+    """Signs JSON values for one purpose with the first key. Every key verifies."""
 
     __slots__ = ("_signer",)
 
     def __init__(self, keys: Sequence[bytes]) -> None:
-        # itsdangerous signs with the last of its keys. These are derived already, once and for all.
+        # itsdangerous signs with the last of its keys, and verifies with all of them.
         self._signer = Signer(keys[::-1], salt=b"", key_derivation="none", digest_method=hashlib.sha256)
 
-    def sign(self, value: T) -> str:
-        """Return *value* as signed text of letters, digits, ``-``, ``_`` and ``.``; it can be read."""
+    def sign(self, value: Sequence[object]) -> str:
+        """Return *value* as readable, signed text of letters, digits, ``-``, ``_`` and ``.``."""
         return self._signer.sign(base64_encode(_encode(value))).decode("ascii")
 
-    def read(self, text: object) -> T | None:
+    def read(self, text: object) -> object:
         """Return what was signed, or ``None`` for any other text."""
-        if not isinstance(text, str) or not text.isascii() or len(text) > LONGEST:
+        if not isinstance(text, str) or len(text) > MAX_LENGTH or not text.isascii():
             return None
         try:
             signed = self._signer.unsign(text)
         except BadSignature:
             return None
         mac = text[text.rindex(".") + 1 :].encode("ascii")
-        if base64_encode(base64_decode(mac)) != mac:  # base64 has several spellings of one value
+        if base64_encode(base64_decode(mac)) != mac:  # base64 can spell the same bytes in several ways
             return None
-        value: T = _decode(base64_decode(signed).decode("ascii"))
+        value: object = _decode(base64_decode(signed).decode("ascii"))
         return value
 
 
-class Signing(Hidden):
-    """The app's keys, from which each purpose has its own. Shows none of them."""
+class SigningKeys(Unpicklable):
+    """The app's signing keys, from which a key is derived for each purpose."""
 
     __slots__ = ("_keys",)
 
@@ -63,20 +86,159 @@ class Signing(Hidden):
             raise InvalidParameterError(
                 "keys", "must be a list of at least one signing key, the newest first"
             )
-        if not all(isinstance(key, bytes) and len(key) >= LEAST_KEY_BYTES for key in keys):
-            raise InvalidParameterError("keys", f"must be bytes of {LEAST_KEY_BYTES} or more: os.urandom(32)")
+        if not all(isinstance(key, bytes) and len(key) >= MIN_KEY_BYTES for key in keys):
+            raise InvalidParameterError(
+                "keys", f"must be bytes, {MIN_KEY_BYTES} or more for each key, as from os.urandom(32)"
+            )
         self._keys = tuple(keys)
 
-    def keys_for(self, *scope: bytes) -> list[bytes]:
-        """Return keys for one purpose; what was signed for another does not verify."""
-        return self.digests(b"signature", *scope)
+    def derive(self, *purpose: bytes) -> list[bytes]:
+        """Return keys for one purpose. They do not verify what was signed for another one."""
+        return self.digests(b"signature", _VERSION, *purpose)
 
     def digests(self, *parts: bytes) -> list[bytes]:
-        """Return keyed hashes of *parts*, one of each key; the first is the one to keep."""
+        """Return keyed hashes of *parts*, one for each key. The first one is the one to store."""
         message = b"totpkit" + framed(*parts)
         return [hmac.digest(key, message, "sha256") for key in self._keys]
 
 
 def framed(*parts: bytes) -> bytes:
-    """Join parts so that no two lists of them give one text."""
+    """Join parts so that different lists of parts never give the same bytes."""
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+class Position(NamedTuple):
+    """How far a login has come. After the first factor it belongs to one account and credential.
+
+    ``login`` is random, and new whenever a first factor passes. A secret that was shown to a login,
+    or a code that was emailed to it, belongs to that login alone.
+    """
+
+    stage: Stage
+    expires_at: float
+    step: int = 0
+    account_id: str = ""
+    generation: int = 0
+    login: str = ""
+    passed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    enrolled: bool = False
+    stepping_up: bool = False
+
+    def after_factor(self, name: str, generation: int) -> "Position":
+        """Return the position after one more factor. The credential may have changed with it."""
+        enrolled = self.enrolled or self.stage is Stage.ENROLLING
+        return self._replace(generation=generation, passed=(*self.passed, name), enrolled=enrolled)
+
+    @property
+    def binding(self) -> str:
+        """The binding of everything that belongs to this login alone."""
+        return f"login {self.login}"
+
+
+class Tickets:
+    """Writes and reads the tickets of one flow."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+
+    def write(self, at: Position, binding: str) -> str:
+        """Return the ticket of a position, for one binding."""
+        return self._signature.sign(
+            (
+                _short_hash(binding),
+                at.stage.value,
+                at.expires_at,
+                at.step,
+                at.account_id,
+                at.generation,
+                at.login,
+                " ".join(at.passed),
+                " ".join(at.skipped),
+                at.enrolled + 2 * at.stepping_up,
+            )
+        )
+
+    def read(self, ticket: object, binding: str, now: float) -> Position | Reason:
+        """Return the position, or the reason to reject the ticket."""
+        bound_to = _short_hash(binding)
+        match self._signature.read(ticket):
+            case [
+                str(owner),
+                str(stage),
+                float() | int() as expires_at,
+                int(step),
+                str(account_id),
+                int(generation),
+                str(login),
+                str(passed),
+                str(skipped),
+                int(flags),
+            ]:
+                pass
+            case _:
+                return Reason.TICKET_INVALID
+        if owner != bound_to:
+            # The ticket was carried to another browser, or the app has made a mistake that is hard to find.
+            _log.info(
+                "a ticket was rejected because it was issued for another binding; "
+                "pass the same binding to begin, resume and submit"
+            )
+            return Reason.TICKET_INVALID
+        if now >= expires_at:
+            return Reason.TICKET_EXPIRED
+        return Position(
+            Stage(stage),
+            expires_at,
+            step,
+            account_id,
+            generation,
+            login,
+            tuple(passed.split()),
+            tuple(skipped.split()),
+            enrolled=bool(flags & 1),
+            stepping_up=bool(flags & 2),
+        )
+
+
+class Proof(NamedTuple):
+    """Who logged in, when, with which factors, and with which generation of the credential."""
+
+    account_id: str
+    factors: tuple[str, ...]
+    at: float
+    generation: int
+    login: str
+
+    @property
+    def binding(self) -> str:
+        """The binding of everything that belongs to this login's self-service alone."""
+        return f"self-service {self.login}"
+
+
+class Proofs:
+    """Writes and reads the proofs of one flow."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._signature = signature
+
+    def write(self, proof: Proof) -> str:
+        """Return the proof as signed text."""
+        factors = " ".join(proof.factors)
+        return self._signature.sign((proof.account_id, factors, proof.at, proof.generation, proof.login))
+
+    def read(self, text: object, now: float, lifetime: float) -> Proof | Reason:
+        """Return the proof if it is at most *lifetime* seconds old, or the reason to reject it."""
+        match self._signature.read(text):
+            case [str(account_id), str(factors), float() | int() as at, int(generation), str(login)]:
+                # A proof from the future means that our clock was set back; treat it as expired.
+                if not -CLOCK_LEEWAY <= now - at <= lifetime:
+                    return Reason.PROOF_EXPIRED
+                return Proof(account_id, tuple(factors.split()), at, generation, login)
+            case _:
+                return Reason.PROOF_INVALID
+
+
+def _short_hash(binding: str) -> str:
+    # 128 bits are enough: two bindings of the same browser that collide help nobody.
+    return hash_binding(binding)[:16].hex()

@@ -1,14 +1,14 @@
-"""The steps of a login, checked when it is put together. Knows nothing of who logs in."""
+"""The steps of a flow, checked when the flow is constructed."""
 
 import logging
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from totpkit._account.authenticator import service_of
-from totpkit._account.service import Accounts
-from totpkit._account.sync import refuse_async
-from totpkit._account_id import checked_account_id
+from totpkit._account.async_authenticator import AsyncAuthenticator, async_service_of
+from totpkit._account.authenticator import Authenticator, service_of
+from totpkit._account.service import Service
+from totpkit._account.sync import reject_async
 from totpkit._login.factors import (
     AnyAuthenticator,
     EmailCode,
@@ -19,6 +19,7 @@ from totpkit._login.factors import (
     SecondFactor,
     TotpCode,
 )
+from totpkit._validation import checked_account_id, checked_callback
 from totpkit.errors import FirstFactorError, FlowError, InvalidParameterError
 
 _log = logging.getLogger("totpkit")
@@ -26,8 +27,7 @@ _log = logging.getLogger("totpkit")
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9:._-]{0,63}")
 
 _BUILT_IN = (Password, Federated, TotpCode, RecoveryCode, EmailCode)
-_TAKEN = frozenset({Password.name, TotpCode.name, RecoveryCode.name, EmailCode.name})
-_JOIN = "join the alternatives of one step by |"
+_RESERVED_NAMES = frozenset({Password.name, TotpCode.name, RecoveryCode.name, EmailCode.name})
 
 METHODS = frozenset(
     [
@@ -35,123 +35,140 @@ METHODS = frozenset(
         *["retina", "sc", "sms", "swk", "tel", "user", "vbm", "wia"],
     ]
 )
-"""What a factor may call its method: the values of RFC 8176, section 2, but for ``mfa``, which no
-factor is by itself."""
+"""The methods that a factor may claim: the values of RFC 8176, section 2, except ``mfa``, which no
+single factor can be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A first step and those that follow, each with the factors of which one is enough."""
+class Steps:
+    """A first step and the later ones. Each is a tuple of factors, one of which is enough.
+
+    ``service`` counts the failures of second factors. It is ``None`` if there are none.
+    """
 
     name: str
     first: tuple[FirstFactor, ...]
-    then: tuple[tuple[SecondFactor, ...], ...]
-    accounts: Accounts | None
+    later: tuple[tuple[SecondFactor, ...], ...]
+    service: Service | None
 
     @property
     def shape(self) -> str:
-        """The steps by the names of their factors; a ticket of another shape is worthless."""
-        steps: list[Iterable[FirstFactor | SecondFactor]] = [self.first, *self.then]
+        """The names of all factors, by step. Tickets are valid only for flows of the same shape."""
+        steps: list[Iterable[FirstFactor | SecondFactor]] = [self.first, *self.later]
         return ";".join("|".join(factor.name for factor in step) for step in steps)
 
     def step(self, number: int) -> tuple[SecondFactor, ...]:
-        """Return the alternatives of a step, counted from 1 after the first."""
-        return self.then[number - 1]
+        """Return the alternatives of a later step, counted from 1."""
+        return self.later[number - 1]
 
-    def completes(self, number: int) -> bool:
-        """Return whether a step is the last."""
-        return number == len(self.then)
+    def is_last(self, number: int) -> bool:
+        """Return whether a later step is the last one."""
+        return number == len(self.later)
 
-    def seconds(self) -> list[SecondFactor]:
+    def second_factors(self) -> list[SecondFactor]:
         """Return the factors of all later steps."""
-        return [factor for step in self.then for factor in step]
+        return [factor for step in self.later for factor in step]
 
     def totp(self) -> TotpCode | None:
-        """Return the factor that enrolls, if the flow has it."""
-        return next((factor for factor in self.seconds() if isinstance(factor, TotpCode)), None)
+        """Return the factor that enrolls devices, if the flow has it."""
+        return find_totp(self.second_factors())
 
     def methods(self, passed: Collection[str]) -> tuple[str, ...]:
-        """Return what RFC 8176 calls a login by these factors."""
+        """Return the RFC 8176 methods of a login that passed these factors."""
         methods = [method for factor in self.first if factor.name in passed for method in factor.methods]
-        several = False
-        for step in self.then:
-            for factor in step:
-                if factor.name in passed:
-                    methods += factor.methods
-                    several |= factor.multi
-        return tuple(dict.fromkeys([*methods, "mfa"] if several else methods))
+        second = [factor for factor in self.second_factors() if factor.name in passed]
+        methods += [method for factor in second for method in factor.methods]
+        if any(factor.multi for factor in second):
+            methods.append("mfa")
+        return tuple(dict.fromkeys(methods))
 
 
-def plan_of(name: object, first: object, then: Iterable[object], face: type[AnyAuthenticator]) -> Plan:
-    """Put a flow together for the face whose authenticator is *face*.
+def find_totp(factors: Iterable[SecondFactor]) -> TotpCode | None:
+    """Return the factor that enrolls devices, if it is one of these."""
+    return next((factor for factor in factors if isinstance(factor, TotpCode)), None)
 
-    Raises :class:`FirstFactorError` if a second factor would come first, and
-    :class:`FlowError` or :class:`InvalidParameterError` for what else does not fit. Warns, in
-    the log, of a flow that locks people out.
+
+def build_steps(
+    name: object, first: object, later: Iterable[object], authenticator: type[AnyAuthenticator]
+) -> Steps:
+    """Check the steps of a flow that needs this class of authenticator.
+
+    Raises :class:`FirstFactorError` if a second factor would come first, and :class:`FlowError` or
+    :class:`InvalidParameterError` for anything else that does not fit. Logs a warning for a flow that
+    will lock users out.
     """
     if not isinstance(first, FirstFactor):
         raise FirstFactorError(
-            f"a login must begin with a first factor, such as Password(...), not with {_told(first)}"
+            f"a login must begin with a first factor, such as Password(...), not with {_describe(first)}"
         )
-    steps = [_second(step).alternatives for step in then]
-    auth = _one_authenticator([factor for step in steps for factor in step], face)
-    accounts = None if auth is None else service_of(auth)
-    if steps and accounts is None:
-        raise FlowError("the failures of second factors are counted in an authenticator: give the factor one")
-    plan = Plan(_checked_name(name), first.alternatives, tuple(steps), accounts)
-    _check_factors([*plan.first, *plan.seconds()])
-    _warn_of_recovery_alone(plan)
-    return plan
+    steps = [_checked_second(step).alternatives for step in later]
+    auth = _single_authenticator([factor for step in steps for factor in step], authenticator)
+    if steps and auth is None:
+        raise FlowError("an authenticator must count the failures of second factors: set auth on the factor")
+    service = _service_of(auth)
+    found = Steps(_checked_name(name), first.alternatives, tuple(steps), service)
+    _check_factors([*found.first, *found.second_factors()])
+    _warn_about_recovery_alone(found)
+    return found
 
 
-def refuse_async_factors(plan: Plan) -> None:
-    """Raise :class:`FlowError` if a factor calls the app by a coroutine function: the sync face can't."""
-    for first in plan.first:
-        refuse_async(*first.calls())
-    for factor in plan.seconds():
-        refuse_async(*factor.calls())
+def reject_async_factors(steps: Steps) -> None:
+    """Raise :class:`FlowError` if a factor of a sync flow calls a coroutine function."""
+    factors: list[FirstFactor | SecondFactor] = [*steps.first, *steps.second_factors()]
+    for factor in factors:
+        reject_async(*[callback.function for callback in factor.callbacks()])
 
 
-def _second(step: object) -> SecondFactor:
+def _checked_second(step: object) -> SecondFactor:
     if isinstance(step, SecondFactor):
         return step
-    raise FlowError(f"after the first step come second factors, such as TotpCode(...), not {_told(step)}")
+    raise FlowError(f"later steps must be second factors, such as TotpCode(...), not {_describe(step)}")
 
 
-def _told(step: object) -> str:
-    """Name what is no factor that may stand here, with what was probably meant."""
+def _describe(step: object) -> str:
+    """Name something that is not a factor that may stand here, with a hint at what was meant."""
     name = type(step).__name__
     if isinstance(step, SecondFactor):
-        return f"{name}: nobody may come in by a second factor alone"
+        return f"{name}: a second factor alone must not let anyone in"
     if isinstance(step, list | tuple | set | frozenset):
-        return f"{name}: {_JOIN}"
+        return f"{name}: join the alternatives of one step with |"
     if isinstance(step, type):
-        return f"the class {step.__name__}: make a factor of it"
+        return f"the class {step.__name__}: create an instance of it"
     return name
 
 
-def _warn_of_recovery_alone(plan: Plan) -> None:
-    alone = any(all(isinstance(factor, RecoveryCode) for factor in step) for step in plan.then)
-    if alone and plan.totp() is not None:
-        # Not refused: an app may mean it. As a rule it is a comma where | was meant.
+def _warn_about_recovery_alone(steps: Steps) -> None:
+    alone = any(all(isinstance(factor, RecoveryCode) for factor in step) for step in steps.later)
+    if alone and steps.totp() is not None:
+        # Not rejected, because an app may mean it. Usually it is a comma instead of |.
         _log.warning(
-            "one step of the flow %s asks everybody for a recovery code at every login, until all are used "
-            "up: if it is meant in place of the phone, join the two by |, as in TotpCode(auth) | "
-            "RecoveryCode(auth)",
-            plan.shape,
+            "a step of the flow %s asks every user for a recovery code at every login, until all codes "
+            "are used up. If the recovery code should replace the code from the device, join the two "
+            "factors with |, as in TotpCode(auth) | RecoveryCode(auth)",
+            steps.shape,
         )
 
 
-def _one_authenticator(
-    factors: Iterable[SecondFactor], face: type[AnyAuthenticator]
+def _single_authenticator(
+    factors: Iterable[SecondFactor], expected: type[AnyAuthenticator]
 ) -> AnyAuthenticator | None:
     found = {id(factor.auth): factor.auth for factor in factors if factor.auth is not None}
     if len(found) > 1:
-        raise FlowError("a flow has one authenticator: two would count failures apart")
+        raise FlowError("a flow must use one authenticator: two would count failures separately")
     auth = next(iter(found.values()), None)
-    if auth is not None and not isinstance(auth, face):
-        raise FlowError(f"this flow takes an {face.__name__}, not an {type(auth).__name__}")
+    if auth is not None and not isinstance(auth, expected):
+        raise FlowError(f"this flow needs an {expected.__name__}, not an {type(auth).__name__}")
     return auth
+
+
+def _service_of(auth: AnyAuthenticator | None) -> Service | None:
+    match auth:
+        case Authenticator():
+            return service_of(auth)
+        case AsyncAuthenticator():
+            return async_service_of(auth)
+        case None:
+            return None
 
 
 def _checked_name(name: object) -> str:
@@ -167,12 +184,13 @@ def _check_factors(factors: Iterable[FirstFactor | SecondFactor]) -> None:
     for factor in factors:
         kind = type(factor).__name__
         if not isinstance(factor.name, str) or not _NAME.fullmatch(factor.name):
-            raise FlowError(f"{kind} needs a name of ASCII letters, digits and :._-")
-        own = not isinstance(factor, _BUILT_IN)
-        if own and factor.name in _TAKEN:
-            raise FlowError(f"the name {factor.name} is taken: give {kind} another")
+            raise FlowError(f"{kind} must have a name of ASCII letters, digits and :._-")
+        if not isinstance(factor, _BUILT_IN) and factor.name in _RESERVED_NAMES:
+            raise FlowError(f"the name {factor.name} is reserved: give {kind} another one")
         if factor.name in known:
-            raise FlowError(f"a flow holds the factor {factor.name} twice")
+            raise FlowError(f"a flow must not contain the factor {factor.name} twice")
         if not METHODS.issuperset(factor.methods):
-            raise FlowError(f"the methods of {kind} must be values of RFC 8176, section 2, and not mfa")
+            raise FlowError(f"the methods of {kind} must be values of RFC 8176, section 2, except mfa")
+        for callback in factor.callbacks():
+            checked_callback(f"{kind}.{callback.name}", callback.function, *callback.arguments)
         known.add(factor.name)

@@ -1,7 +1,4 @@
-"""The legal transitions of a login, as data. The only door: what is not in the table cannot happen.
-
-Knows nothing of factors or accounts.
-"""
+"""The legal transitions of a login, as a table. What is not in the table cannot happen."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -20,27 +17,27 @@ from totpkit.errors import FlowError
 
 
 class Stage(StrEnum):
-    """Where a login stands."""
+    """How far a login has come."""
 
     START = "start"
     FIRST = "first"
-    """Nobody is known yet."""
+    """The visitor is not identified yet."""
     SECOND = "second"
-    """A first factor has passed; another one is asked for."""
+    """A first factor has passed, and another factor is asked for."""
     ENROLLING = "enrolling"
-    """A first factor has passed; the account has no phone yet and is shown a secret."""
+    """A first factor has passed, and the account is shown a secret because it has no device."""
     AUTHENTICATED = "authenticated"
     DENIED = "denied"
 
 
 class Event(StrEnum):
-    """What an answer amounted to."""
+    """What happened in one request."""
 
     BEGIN = "begin"
     NOT_OFFERED = "not offered"
     WRONG = "wrong"
     WAIT = "wait"
-    SENT = "mail sent"
+    SENT = "email sent"
     ASK = "passed, more to ask"
     ENROLL = "passed, no phone yet"
     COMPLETE = "passed the last step"
@@ -78,13 +75,13 @@ ANSWERS: Mapping[Stage, frozenset[type]] = {
     Stage.SECOND: frozenset({CodeAnswer, RecoveryAnswer, SendEmail, EmailAnswer, CustomAnswer}),
     Stage.ENROLLING: frozenset({CodeAnswer, SkipAnswer}),
 }
-"""What can be answered where, if the flow has the factor."""
+"""The answers that each stage accepts, if the flow has the factor."""
 
 
 def after(stage: Stage, event: Event) -> Stage:
-    """Return the next stage; :class:`FlowError` for what the table does not hold."""
+    """Return the next stage. Raises :class:`FlowError` for a transition that is not in the table."""
     try:
         return TRANSITIONS[stage, event]
     except KeyError:
         pass
-    raise FlowError(f"a login at {stage} cannot go on by: {event}")
+    raise FlowError(f"illegal transition: stage {stage.value!r}, event {event.value!r}")

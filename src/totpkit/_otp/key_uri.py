@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Self
 
-from totpkit._bounds import whole
 from totpkit._otp import uri_syntax
-from totpkit._otp.decimal import DIGITS
 from totpkit._otp.hotp import HOTP
 from totpkit._otp.secret import Secret
 from totpkit._otp.steam import Steam
 from totpkit._otp.totp import LONGEST_PERIOD, PERIOD, TOTP
-from totpkit._otp.truncation import COUNTERS, Algorithm
+from totpkit._otp.truncation import COUNTERS, DIGITS, Algorithm
+from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError, InvalidSecretError, InvalidURIError
 
 _LONGEST_NUMBER = 30
@@ -42,7 +41,7 @@ class KeyURI:
         if not isinstance(self.otp, TOTP | HOTP | Steam):
             raise InvalidParameterError("otp", f"must be TOTP, HOTP or Steam, not {type(self.otp).__name__}")
         if isinstance(self.otp, HOTP):
-            start = 0 if self.counter is None else whole("counter", self.counter, 0, COUNTERS - 1)
+            start = 0 if self.counter is None else checked_int("counter", self.counter, 0, COUNTERS - 1)
             object.__setattr__(self, "counter", start)
         elif self.counter is not None:
             raise InvalidParameterError("counter", "must be None for codes that change with the clock")
@@ -92,9 +91,9 @@ def _otp(kind: str, parameters: Mapping[str, str]) -> TOTP | HOTP | Steam:
         return Steam(secret)
     digits = _number(parameters, "digits", DIGITS, default=6)
     if kind == HOTP.kind:
-        return HOTP(secret, digits, algorithm)
+        return HOTP(secret, digits=digits, algorithm=algorithm)
     period = _number(parameters, "period", range(1, LONGEST_PERIOD + 1), default=PERIOD)
-    return TOTP(secret, digits, algorithm, period)
+    return TOTP(secret, digits=digits, algorithm=algorithm, period=period)
 
 
 def _is_steam(kind: str, parameters: Mapping[str, str]) -> bool:

@@ -1,7 +1,6 @@
-"""The wire format of protocol buffers, as far as migration payloads use it.
+"""Read and write the wire format of protocol buffers, as far as migration payloads use it.
 
-Source: https://protobuf.dev/programming-guides/encoding/. Knows nothing of what the fields
-mean.
+Source: https://protobuf.dev/programming-guides/encoding/.
 """
 
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from collections.abc import Iterator
 from totpkit.errors import InvalidPayloadError
 
 Field = tuple[int, int | bytes]
-"""A field's number, and its value: an unsigned 64-bit integer or bytes."""
+"""The number of a field, and its value: an unsigned 64-bit integer or bytes."""
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
@@ -19,9 +18,9 @@ _MORE = 0x80
 
 
 def read_fields(message: bytes) -> Iterator[Field]:
-    """Yield the fields of *message* in their order, repeated ones as often as they come.
+    """Yield the fields of *message* in order, including repeated ones.
 
-    Raises :class:`InvalidPayloadError` where the message breaks off or is malformed.
+    Raises :class:`InvalidPayloadError` if the message is truncated or malformed.
     """
     place = 0
     while place < len(message):
@@ -36,12 +35,12 @@ def read_fields(message: bytes) -> Iterator[Field]:
         elif wire_type in _FIXED_SIZES:
             value, place = _read_bytes(message, place, _FIXED_SIZES[wire_type])
         else:
-            raise InvalidPayloadError("a migration payload has a field of unknown kind")
+            raise InvalidPayloadError("a migration payload contains a field of unknown type")
         yield number, value
 
 
 def write_field(number: int, value: int | bytes) -> bytes:
-    """Return one field; a negative integer is written as its 64-bit complement."""
+    """Return one field; a negative integer is written as its 64-bit two's complement."""
     if isinstance(value, bytes):
         return _write_varint(number << 3 | _BYTES) + _write_varint(len(value)) + value
     return _write_varint(number << 3 | _VARINT) + _write_varint(value % (1 << _WORD))
@@ -54,12 +53,12 @@ def _read_varint(message: bytes, place: int) -> tuple[int, int]:
         value |= (byte[0] & _LOW_BITS) << shift
         if byte[0] < _MORE:
             return value % (1 << _WORD), place
-    raise InvalidPayloadError("a migration payload has a number of more than 64 bits")
+    raise InvalidPayloadError("a migration payload contains a number of more than 64 bits")
 
 
 def _read_bytes(message: bytes, place: int, size: int) -> tuple[bytes, int]:
     if size > len(message) - place:
-        raise InvalidPayloadError("a migration payload breaks off")
+        raise InvalidPayloadError("a migration payload is truncated")
     return message[place : place + size], place + size
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, NoReturn, Protocol, Self, TextIO
 
-from totpkit._bounds import whole
-from totpkit._text import is_unicode
+from totpkit._validation import checked_int, is_unicode
 from totpkit.errors import InvalidParameterError
 
 _SCALE = 8
@@ -135,4 +134,4 @@ def qr(uri: str) -> QR:
 
 
 def _checked(scale: int) -> int:
-    return whole("scale", scale, 1, 100)
+    return checked_int("scale", scale, 1, 100)

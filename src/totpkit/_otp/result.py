@@ -1,4 +1,4 @@
-"""What a verification answers. Knows nothing of how it was decided."""
+"""The results of a verification, and the reasons for a rejection; every layer returns them."""
 
 import enum
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 
 class Reason(enum.StrEnum):
-    """Why something was refused; for the app's logs, not for the visitor."""
+    """Says why something was rejected. It is for the app's logs; show users :attr:`public`."""
 
     MALFORMED = "malformed"
     MISMATCH = "mismatch"
@@ -27,9 +27,9 @@ class Reason(enum.StrEnum):
 
     @property
     def public(self) -> Literal["wrong", "wait", "restart"]:
-        """What a visitor may be told: try again, come back later, or begin anew.
+        """What the user may know: try again, wait, or start over.
 
-        A wrong code and a replayed one read the same (ASVS 5.0, 6.3.8).
+        It is the same for a wrong code and a replayed one (ASVS 5.0, 6.3.8).
         """
         if self in _WAIT:
             return "wait"
@@ -51,10 +51,10 @@ _RESTART = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The code is right and unspent. Truthy, also at step 0.
+    """The code is right and was not used before. It is truthy, also at step 0.
 
-    ``step`` is what it was accepted for: store it and pass it back as ``last_step``.
-    ``drift`` is how many steps the prover's clock is ahead of ours; 0 for a counter.
+    ``step`` is the step or counter of the code; store it and pass it back as ``last_step``.
+    ``drift`` is how many steps the phone's clock is ahead of ours, and 0 for a counter.
     """
 
     step: int
@@ -64,15 +64,15 @@ class Accepted:
         return True
 
     def to_dict(self) -> dict[str, object]:
-        """Return it for a JSON front end, which learns no more than that the code was right."""
+        """Return a dict for a JSON front end, which says only that the code was accepted."""
         return {"type": "accepted"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The code is refused. Falsy.
+    """The code was rejected. It is falsy.
 
-    ``retry_after`` is the seconds to wait before another try can count, if there is a wait.
+    ``retry_after`` is how many seconds to wait before the next attempt counts, or ``None``.
     """
 
     reason: Reason
@@ -82,5 +82,9 @@ class Rejected:
         return False
 
     def to_dict(self) -> dict[str, object]:
-        """Return it for a JSON front end; it says only what a visitor may be told."""
+        """Return a dict for a JSON front end, with the public part of the reason only."""
         return {"type": "rejected", "problem": self.reason.public, "retry_after": self.retry_after}
+
+
+REJECTED = {reason: Rejected(reason) for reason in Reason}
+"""One result for each reason."""

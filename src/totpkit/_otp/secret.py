@@ -1,22 +1,26 @@
-"""The shared secret of a credential. Knows nothing of the codes made from it."""
+"""The shared secret of a user and a server, which all codes are computed from."""
 
 import base64
 import hmac
 import os
 from collections.abc import Callable
-from typing import NoReturn, Self, final
+from typing import ClassVar, NoReturn, Self, final
 
-from totpkit._bounds import whole
+from totpkit._unpicklable import Unpicklable
+from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError, InvalidSecretError
 
 Entropy = Callable[[int], bytes]
-"""Returns that many random bytes; :func:`os.urandom` is one."""
+"""Returns the requested number of random bytes, as :func:`os.urandom` does."""
 
 STRONG_BYTES = 16
 """RFC 4226, section 4, R6: at least 128 bits, and 160 recommended."""
 
 LARGEST_BYTES = 1024
-"""Of a new secret; more than any hash has use for."""
+"""The limit for a new secret; more has no effect on any hash."""
+
+_LONGEST_TEXT = 4096
+"""Characters, as in a key URI; longer text is rejected before it is copied."""
 
 _BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _LENGTHS = frozenset({0, 2, 4, 5, 7})
@@ -24,14 +28,15 @@ _LENGTHS = frozenset({0, 2, 4, 5, 7})
 
 
 @final
-class Secret:
-    """A shared secret: bytes that never show themselves.
+class Secret(Unpicklable):
+    """Contains the bytes of a shared secret and never prints them.
 
-    ``repr``, ``str`` and ``format`` tell only the length; pickling is refused; ``==``
-    takes the same time wherever two secrets of one length differ.
+    ``repr``, ``str`` and ``format`` show only the length. Pickling raises :class:`TypeError`.
+    Comparing two secrets of the same length takes the same time wherever they differ.
     """
 
     __slots__ = ("_raw",)
+    _instead: ClassVar[str] = "store it sealed by a vault"
     _raw: bytes
 
     def __init__(self) -> None:
@@ -41,31 +46,34 @@ class Secret:
     def generate(cls, nbytes: int = 20, *, entropy: Entropy = os.urandom) -> Self:
         """Return a new secret of *nbytes* (16 to 1024) from the operating system's CSPRNG.
 
-        The default is the 160 bits that RFC 4226, section 4, R6 recommends; fewer than
-        its required 128 raise :class:`InvalidParameterError`.
+        The default is the 160 bits that RFC 4226, section 4, R6 recommends. It requires 128 bits;
+        fewer raise :class:`InvalidParameterError`.
         """
         if not callable(entropy):
             raise InvalidParameterError("entropy", f"must be callable, not {type(entropy).__name__}")
-        secret = cls.from_bytes(entropy(whole("nbytes", nbytes, STRONG_BYTES, LARGEST_BYTES)))
+        secret = cls.from_bytes(entropy(checked_int("nbytes", nbytes, STRONG_BYTES, LARGEST_BYTES)))
         if len(secret) != nbytes:
             raise InvalidParameterError("entropy", f"must return {nbytes} bytes, not {len(secret)}")
         return secret
 
     @classmethod
     def from_base32(cls, text: str) -> Self:
-        """Read a secret as people type it.
+        """Read a secret from base32, as people type it.
 
-        Case, spaces, dashes and trailing ``=`` are forgiven; anything else, and a length
-        that no bytes encode to, raises :class:`InvalidSecretError`. Bits beyond the last
-        whole byte are dropped, as phones do (RFC 4648, section 6).
+        Case, spaces, dashes and trailing ``=`` are ignored. Bits after the last whole byte are
+        dropped, as authenticator apps do (RFC 4648, section 6). Raises :class:`InvalidSecretError`
+        for any other character, for a length that no bytes encode to, and for more than 4096
+        characters.
         """
         if not isinstance(text, str):
             raise InvalidSecretError(f"a base32 secret must be a str, not {type(text).__name__}")
+        if len(text) > _LONGEST_TEXT:
+            raise InvalidSecretError(f"a base32 secret must have at most {_LONGEST_TEXT} characters")
         return cls.from_bytes(_decoded(text.replace(" ", "").replace("-", "").rstrip("=")))
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
-        """Wrap one or more bytes of any origin; see :attr:`weak`.
+        """Return a secret of these bytes, at least one; see :attr:`weak`.
 
         Raises :class:`InvalidSecretError` for no bytes, or for anything but ``bytes``.
         """
@@ -83,7 +91,7 @@ class Secret:
         return len(self._raw) < STRONG_BYTES
 
     def to_base32(self) -> str:
-        """Return it in base32, upper case, without padding (RFC 4648, section 6)."""
+        """Return the secret in base32, in upper case and without padding (RFC 4648, section 6)."""
         return base64.b32encode(self._raw).decode("ascii").rstrip("=")
 
     def to_bytes(self) -> bytes:
@@ -121,20 +129,14 @@ class Secret:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __getstate__(self) -> NoReturn:
-        raise TypeError("a Secret cannot be pickled; store it sealed by a vault")
-
-    def __reduce__(self) -> NoReturn:
-        self.__getstate__()
-
 
 def _decoded(text: str) -> bytes:
     if not text:
         raise InvalidSecretError("a secret must not be empty")
-    # Checked before upper(): Unicode has letters whose upper case is an ASCII one.
+    # Check for ASCII before upper(): some other letters have an ASCII letter as their upper case.
     symbols = text.upper() if text.isascii() else ""
     if not symbols or not _BASE32.issuperset(symbols):
-        raise InvalidSecretError("a base32 secret may hold only the letters A-Z and the digits 2-7")
+        raise InvalidSecretError("a base32 secret may contain only the letters A-Z and the digits 2-7")
     if len(symbols) % 8 not in _LENGTHS:
-        raise InvalidSecretError("a base32 secret cannot have this many characters: one is missing")
+        raise InvalidSecretError("a base32 secret cannot have this length; check for a missing character")
     return base64.b32decode(symbols + "=" * (-len(symbols) % 8))

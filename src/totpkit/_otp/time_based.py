@@ -1,47 +1,47 @@
-"""What every kind of code that changes with the clock can do. Knows nothing of its kinds."""
+"""The base class of the codes that change with time: TOTP and Steam."""
 
 import math
 from abc import ABC, abstractmethod
 from time import time as system_clock
 
-from totpkit._bounds import shown, whole
-from totpkit._clock import whole_seconds
-from totpkit._otp.result import Accepted, Reason, Rejected
-from totpkit._otp.truncation import COUNTERS, NumberAt, Write
+from totpkit._otp.result import REJECTED, Accepted, Reason, Rejected
+from totpkit._otp.truncation import COUNTERS, NumberAt
 from totpkit._otp.window import WIDEST, Window, find_pair, spend
+from totpkit._validation import checked_int, described, whole_seconds
 from totpkit.errors import InvalidParameterError
 
 _FARTHEST = 100
-"""Steps; RFC 4226, section 7.4: the look-around must be bounded."""
+"""Steps; RFC 4226, section 7.4 requires a bound for resynchronization."""
 
 
 class Timed(ABC):
-    """Codes by time step: RFC 6238, section 4.2, over any alphabet.
+    """Generates and verifies codes by time step (RFC 6238, section 4.2), in any alphabet.
 
-    A time is Unix seconds, ``int`` or ``float``, of ``t0`` or more; anything else, a
-    ``datetime`` too, raises :class:`InvalidParameterError`.
+    A time is Unix seconds, an ``int`` or ``float`` of ``t0`` or more. Anything else, including a
+    ``datetime``, raises :class:`InvalidParameterError`.
     """
 
     __slots__ = ()
     period: int
     t0: int
     _number_at: NumberAt
-    _write: Write
 
     def at(self, time: float) -> str:
         """Return the code at *time*."""
-        return self._write(self._number_at(self.step(time)))
+        number_at = self._number_at
+        return self._write(number_at(self.step(time)))
 
     def now(self) -> str:
-        """Return the code at this moment by the system's clock."""
+        """Return the current code by the system clock."""
         return self.at(system_clock())
 
     def step(self, time: float) -> int:
-        """Return the number of the step that *time* lies in (RFC 6238, section 4.2: T)."""
+        """Return the number of the step that *time* lies in (T in RFC 6238, section 4.2)."""
+        # Calling whole_seconds for an int too would make generating a code a quarter slower.
         elapsed = (time if type(time) is int else whole_seconds(time)) - self.t0
         if not 0 <= elapsed < COUNTERS:
             limits = f"from {self.t0} to {self.t0 + COUNTERS - 1}"
-            raise InvalidParameterError("time", f"must be Unix seconds {limits}, not {shown(time)}")
+            raise InvalidParameterError("time", f"must be Unix seconds {limits}, not {described(time)}")
         return elapsed // self.period
 
     def remaining(self, time: float) -> float:
@@ -59,30 +59,30 @@ class Timed(ABC):
         last_step: int | None = None,
         drift: int = 0,
     ) -> Accepted | Rejected:
-        """Answer whether *code* is right and unspent at the time *at* (by default now).
+        """Verify *code* at the time *at* (by default now).
 
-        Spaces and dashes in *code* are dropped; then it has the form of a code or is
-        MALFORMED. No ``str`` raises. The *window* is searched around the current step
+        Spaces and dashes in *code* are dropped. If the rest does not have the form of a code, the
+        result is MALFORMED; no ``str`` raises. The *window* is searched around the current step
         moved by *drift* steps.
 
-        *last_step* is the step of the last code accepted for this secret: a code that
-        was spent with it is REPLAYED. Without it, nothing is remembered and the same
-        code passes again. Whoever stores it writes it back only if it is still what was
-        read; no row changed means REPLAYED.
+        *last_step* is the step of the last code accepted for this secret. A code that was spent
+        with it is REPLAYED. Without *last_step*, the same code is accepted again. Store the accepted
+        step only if the stored value is still the one that you read; if no row changed, treat the
+        code as REPLAYED.
 
-        Raises :class:`InvalidParameterError` for anything but a code that is wrong.
+        Raises :class:`InvalidParameterError` for anything but a wrong code.
         """
         now = self.step(system_clock() if at is None else at)
-        centre = now + (drift if type(drift) is int else whole("drift", drift, -COUNTERS, COUNTERS))
+        center = now + (drift if type(drift) is int else checked_int("drift", drift, -COUNTERS, COUNTERS))
         if not isinstance(window, Window):
             raise InvalidParameterError("window", f"must be a Window, not {type(window).__name__}")
         if last_step is not None:
-            whole("last_step", last_step, 0)
-        typed = self._read(code)
-        if typed is None:
+            checked_int("last_step", last_step, 0)
+        number = self._read(code)
+        if number is None:
             return Rejected(Reason.MALFORMED)
-        found = spend(self._number_at, typed, centre - window.past, centre + window.future, last_step)
-        return Accepted(found, found - now) if isinstance(found, int) else Rejected(found)
+        found = spend(self._number_at, number, center - window.past, center + window.future, last_step)
+        return Accepted(found, found - now) if isinstance(found, int) else REJECTED[found]
 
     def resync(
         self,
@@ -93,17 +93,17 @@ class Timed(ABC):
         look_around: int = WIDEST,
         last_step: int | None = None,
     ) -> Accepted | Rejected:
-        """Answer which step two consecutive codes end at, for a clock that is far off.
+        """Find the step of the second of two consecutive codes, for a clock that is far off.
 
-        Searched are the ends up to *look_around* steps (0 to 100) before and after the
-        current one whose both steps are above *last_step* (RFC 4226, section 7.4). The
-        ``drift`` of the answer is what to remember. It authenticates nobody.
+        The steps up to *look_around* (0 to 100) before and after the current one are searched. Both
+        steps must be above *last_step* (RFC 4226, section 7.4). Store the ``drift`` of the result and
+        pass it to :meth:`verify`. The result does not authenticate the user.
 
         Raises :class:`InvalidParameterError` as :meth:`verify` does.
         """
         now = self.step(system_clock() if at is None else at)
-        reach = whole("look_around", look_around, 0, _FARTHEST)
-        lowest = 1 if last_step is None else whole("last_step", last_step, 0) + 2
+        reach = checked_int("look_around", look_around, 0, _FARTHEST)
+        lowest = 1 if last_step is None else checked_int("last_step", last_step, 0) + 2
         first, second = self._read(code1), self._read(code2)
         if first is None or second is None:
             return Rejected(Reason.MALFORMED)
@@ -114,4 +114,8 @@ class Timed(ABC):
 
     @abstractmethod
     def _read(self, code: object) -> int | None:
-        """Return the number that a typed code writes, or ``None`` if it has not the form of one."""
+        """Return the number that a typed code represents, or ``None`` if it is malformed."""
+
+    @abstractmethod
+    def _write(self, number: int) -> str:
+        """Return the code that represents *number*."""

@@ -1,4 +1,7 @@
-"""The arithmetic: from a secret and a counter to a code. Knows nothing of time."""
+"""Compute HOTP values from a secret and a counter, and read and write them as decimal codes.
+
+TOTP, HOTP and Steam build on it. Source: RFC 4226, section 5.3, and RFC 2104 for HMAC.
+"""
 
 import enum
 import hashlib
@@ -6,27 +9,27 @@ import struct
 from collections.abc import Callable
 
 from totpkit._otp.secret import Secret
+from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError
 
 NumberAt = Callable[[int], int]
-"""Returns the number that is written as the code of a counter value or step."""
-
-Write = Callable[[int], str]
-"""Writes such a number as a code; different numbers give different codes."""
+"""Returns the number that the code of a counter or time step represents."""
 
 COUNTERS = 2**64
-"""RFC 4226, section 5.1: the counter is 8 bytes, so this many values exist."""
+"""RFC 4226, section 5.1: a counter is 8 bytes, so this many values exist."""
+
+DIGITS = range(6, 9)
+"""RFC 4226, section 5.3: at least 6, possibly 7 or 8."""
 
 _INNER = bytes(byte ^ 0x36 for byte in range(256))  # ipad and opad of RFC 2104, section 2
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
-_pack_counter = struct.Struct(">Q").pack
 _unpack_word = struct.Struct(">I").unpack_from
 
 
 class Algorithm(enum.StrEnum):
-    """The hash under HMAC; RFC 6238, section 1.2 admits these three.
+    """Names the hash function of HMAC; RFC 6238, section 1.2 allows these three.
 
-    Many phone apps ignore it and always use SHA1, which is why that is the default.
+    SHA1 is the default because many authenticator apps use it whatever the key URI says.
     """
 
     SHA1 = "SHA1"
@@ -39,15 +42,12 @@ _HASHES = {
     Algorithm.SHA256: hashlib.sha256,
     Algorithm.SHA512: hashlib.sha512,
 }
-_BLOCK_SIZES = {Algorithm.SHA1: 64, Algorithm.SHA256: 64, Algorithm.SHA512: 128}
-"""Bytes; FIPS 180-4, figure 1."""
 
 
 def checked_code(code: object) -> str:
-    """Return what was typed as a code.
+    """Return *code* if it is a ``str``.
 
-    Raises :class:`InvalidParameterError` for anything but a ``str``: as a number, a code
-    has lost its leading zeros.
+    Raises :class:`InvalidParameterError` otherwise, because a number has lost its leading zeros.
     """
     if isinstance(code, str):
         return code
@@ -55,38 +55,41 @@ def checked_code(code: object) -> str:
 
 
 def compact(code: object) -> str:
-    """Return a typed code without its spaces and dashes; raises what :func:`checked_code` does."""
+    """Return a typed code without spaces and dashes; raises what :func:`checked_code` raises."""
     return checked_code(code).replace(" ", "").replace("-", "")
 
 
 def truncation(secret: Secret, algorithm: Algorithm, modulus: int) -> NumberAt:
-    """Return the function from a counter to HMAC's truncated value modulo *modulus*.
+    """Return a function that computes the truncated HMAC of a counter modulo *modulus*.
 
-    Source: RFC 4226, section 5.3. Raises :class:`InvalidParameterError` for anything but a
+    Implements RFC 4226, section 5.3. Raises :class:`InvalidParameterError` unless it gets a
     :class:`Secret` and an :class:`Algorithm`.
     """
     if not isinstance(secret, Secret):
-        hint = "must be a Secret, made by Secret.from_base32 for one"
-        raise InvalidParameterError("secret", f"{hint}, not {type(secret).__name__}")
+        wanted = "must be a Secret, for example from Secret.from_base32"
+        raise InvalidParameterError("secret", f"{wanted}, not {type(secret).__name__}")
     if not isinstance(algorithm, Algorithm):
         names = " or ".join(f"Algorithm.{name}" for name in Algorithm)
         raise InvalidParameterError("algorithm", f"must be {names}, not {type(algorithm).__name__}")
-    return _number_maker(secret.to_bytes(), algorithm, modulus)
+    return _number_at(secret.to_bytes(), algorithm, modulus)
 
 
-def _number_maker(key: bytes, algorithm: Algorithm, modulus: int) -> NumberAt:
-    new_hash, block_size = _HASHES[algorithm], _BLOCK_SIZES[algorithm]
+def _number_at(key: bytes, algorithm: Algorithm, modulus: int) -> NumberAt:
+    new_hash = _HASHES[algorithm]
+    block_size = new_hash().block_size
     if len(key) > block_size:
         key = new_hash(key).digest()
     block = key.ljust(block_size, b"\0")
-    # HMAC absorbs the key in one compression of its inner and one of its outer hash (RFC 2104,
-    # section 4): they are done here, once, and each code works on copies.
+    # HMAC is written by hand so that it absorbs the key only once. The inner and the outer hash each
+    # compress a block that depends on nothing but the key (RFC 2104, section 4). Copying the two
+    # states saves these two compressions for each code, and hmac.digest cannot do that.
+    # test_same_as_hmac in tests/_otp/test_truncation.py checks the result against Python's hmac.
     start_inner = new_hash(block.translate(_INNER)).copy
     start_outer = new_hash(block.translate(_OUTER)).copy
 
     def number_at(counter: int) -> int:
         inner = start_inner()
-        inner.update(_pack_counter(counter))
+        inner.update(counter.to_bytes(8, "big"))
         outer = start_outer()
         outer.update(inner.digest())
         mac = outer.digest()
@@ -94,3 +97,31 @@ def _number_maker(key: bytes, algorithm: Algorithm, modulus: int) -> NumberAt:
         return (word & 0x7FFFFFFF) % modulus
 
     return number_at
+
+
+def decimal_truncation(secret: Secret, digits: int, algorithm: Algorithm) -> NumberAt:
+    """Return a function that computes the number of a code of *digits* (6 to 8) digits.
+
+    Raises :class:`InvalidParameterError` for values of the wrong type or out of range.
+    """
+    return truncation(secret, algorithm, 10 ** checked_int("digits", digits, DIGITS[0], DIGITS[-1]))
+
+
+def read_decimal(code: object, digits: int) -> int | None:
+    """Return the number that a typed code represents, or ``None`` if it is malformed.
+
+    Well-formed means exactly *digits* ASCII digits after spaces and dashes are dropped.
+    """
+    text = code if isinstance(code, str) and len(code) == digits else compact(code)
+    # str.isdigit alone accepts the digits of every script, and int() also a sign and underscores.
+    return int(text) if len(text) == digits and text.isascii() and text.isdigit() else None
+
+
+def decimal_parameters(secret: Secret, digits: int, algorithm: Algorithm) -> dict[str, str]:
+    """Return the key URI parameters for such codes, without those that have their default value."""
+    parameters = {"secret": secret.to_base32()}
+    if algorithm is not Algorithm.SHA1:
+        parameters["algorithm"] = algorithm.value
+    if digits != DIGITS[0]:
+        parameters["digits"] = str(digits)
+    return parameters

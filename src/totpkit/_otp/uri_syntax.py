@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from totpkit._text import has_controls, is_unicode
+from totpkit._validation import has_controls, is_unicode
 from totpkit.errors import InvalidParameterError, InvalidURIError
 
 LONGEST = 4096

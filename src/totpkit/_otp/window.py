@@ -1,32 +1,34 @@
-"""Which steps are searched, and which codes are spent. Knows nothing of time or storage."""
+"""Decide which time steps or counters a verification searches, and which codes count as spent.
+
+TOTP, HOTP, Steam and the authenticator use it.
+"""
 
 from dataclasses import KW_ONLY, dataclass
 from hmac import compare_digest
-from struct import Struct
 from typing import ClassVar
 
-from totpkit._bounds import whole
 from totpkit._otp.result import Reason
 from totpkit._otp.truncation import COUNTERS, NumberAt
+from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError
 
 WIDEST = 10
-"""Steps a window may have unless a wider one is asked for by name."""
+"""Steps that a window may have without ``allow_wide=True``."""
 
-_pack = Struct(">I").pack
+_WIDEST_ALLOWED = 1000
+"""Steps; each costs an HMAC and helps a guesser, and no clock is off by more than 8 hours."""
 
-_WIDEST_BY_NAME = 1000
-"""Every step costs an HMAC and a guess; nobody's clock is off by more than 8 hours."""
+# In Python 3.11, reading a member from its class calls a function.
+_MISMATCH, _REPLAYED = Reason.MISMATCH, Reason.REPLAYED
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """How many steps before and after the current one are searched (RFC 6238, section 5.2).
+    """Contains how many steps before and after the current one are searched (RFC 6238, section 5.2).
 
-    ``past`` lets a code arrive late, ``future`` lets the phone's clock be fast. Each step
-    adds a code that a guess can hit, so more than 10 in all raise
-    :class:`InvalidParameterError` unless ``allow_wide=True`` is given, and more than 1000
-    always do.
+    ``past`` accepts a code that arrives late, ``future`` a phone whose clock is fast. Each step
+    adds a code that a guess can hit. More than 10 steps in all therefore raise
+    :class:`InvalidParameterError` unless you pass ``allow_wide=True``, and more than 1000 always do.
     """
 
     past: int = 1
@@ -39,13 +41,13 @@ class Window:
     ASVS: ClassVar["Window"]
 
     def __post_init__(self) -> None:
-        whole("past", self.past, 0, _WIDEST_BY_NAME)
-        whole("future", self.future, 0, _WIDEST_BY_NAME)
+        checked_int("past", self.past, 0, _WIDEST_ALLOWED)
+        checked_int("future", self.future, 0, _WIDEST_ALLOWED)
         if not isinstance(self.allow_wide, bool):
             raise InvalidParameterError("allow_wide", f"must be a bool, not {type(self.allow_wide).__name__}")
-        widest = _WIDEST_BY_NAME if self.allow_wide else WIDEST
+        widest = _WIDEST_ALLOWED if self.allow_wide else WIDEST
         if self.span > widest:
-            hint = "" if self.allow_wide else "; a wider one must be asked for with allow_wide=True"
+            hint = "" if self.allow_wide else "; pass allow_wide=True for a wider window"
             raise InvalidParameterError("window", f"must have at most {widest} steps, not {self.span}{hint}")
 
     @property
@@ -60,43 +62,43 @@ Window.ASVS = Window(past=0, future=0)  # OWASP ASVS 5.0, 6.5.5: the current ste
 
 
 def spend(number_at: NumberAt, number: int, low: int, high: int, last_step: int | None) -> int | Reason:
-    """Return the step from *low* to *high* whose unspent code is *number*, or why there is none.
+    """Return the step from *low* to *high* that *number* is accepted for, or why it is rejected.
 
-    A code is spent, not a step: of 6-digit codes, two nearby ones are equal about once in
-    a million, so a code equal to that of any step at or below *last_step*, down to twice
-    the span below *high*, is REPLAYED. That reach hangs on the window and not on
-    *last_step*, so a clock set back reopens nothing. Otherwise the highest match counts,
-    so that a lower one is spent with it; no match is a MISMATCH.
-
-    Every code is computed and compared in constant time, whatever matched before.
+    If *number* equals the code of a step at or below *last_step*, from twice the span below *high*
+    on, it is REPLAYED. Otherwise the highest step with that code is accepted. If there is none, it
+    is a MISMATCH. Every code is computed and compared in constant time, even after a match.
     """
-    wanted = _pack(number)
-    spent = False
-    found: int | Reason = Reason.MISMATCH
+    wanted = number.to_bytes(4, "big")
+    replayed = False
+    found: int | Reason = _MISMATCH
     if last_step is not None:
+        # Codes are spent, not steps: two nearby steps have the same 6-digit code about once in a
+        # million. The reach depends on the window, not on last_step, so that setting the clock back
+        # does not make a spent code valid again.
         reach = max(high - 2 * (high - low + 1), 0)
         for step in range(reach, min(high, last_step, COUNTERS - 1) + 1):
-            spent |= compare_digest(_pack(number_at(step)), wanted)
+            replayed |= compare_digest(number_at(step).to_bytes(4, "big"), wanted)
         low = max(low, last_step + 1)
     if low < 0 or high >= COUNTERS:
         low, high = max(low, 0), min(high, COUNTERS - 1)
+    # The highest match wins, so that storing it as last_step also spends a lower one.
     for step in range(low, high + 1):
-        if compare_digest(_pack(number_at(step)), wanted):
+        if compare_digest(number_at(step).to_bytes(4, "big"), wanted):
             found = step
-    return Reason.REPLAYED if spent else found
+    return _REPLAYED if replayed else found
 
 
 def find_pair(number_at: NumberAt, first: int, second: int, low: int, high: int) -> int | None:
-    """Return the highest step from *low* to *high* with the code *second* after *first*.
+    """Return the highest step from *low* to *high* whose code is *second* and follows *first*.
 
-    Every pair is computed and compared in constant time.
+    Every pair is computed and compared in constant time, even after a match.
     """
-    wanted = _pack(first) + _pack(second)
+    wanted = first.to_bytes(4, "big") + second.to_bytes(4, "big")
     found = None
-    before = _pack(number_at(low - 1))
+    previous = number_at(low - 1).to_bytes(4, "big")
     for step in range(low, min(high, COUNTERS - 1) + 1):
-        after = _pack(number_at(step))
-        if compare_digest(before + after, wanted):
+        current = number_at(step).to_bytes(4, "big")
+        if compare_digest(previous + current, wanted):
             found = step
-        before = after
+        previous = current
     return found

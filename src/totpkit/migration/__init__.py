@@ -12,7 +12,6 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Self, TypeVar
 from urllib.parse import quote, unquote
 
-from totpkit._bounds import whole
 from totpkit._otp.hotp import HOTP
 from totpkit._otp.key_uri import KeyURI
 from totpkit._otp.protobuf import read_fields, write_field
@@ -21,6 +20,7 @@ from totpkit._otp.secret import Secret
 from totpkit._otp.totp import PERIOD, TOTP
 from totpkit._otp.truncation import Algorithm
 from totpkit._otp.uri_syntax import LONGEST
+from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError, InvalidPayloadError, InvalidSecretError, InvalidURIError
 
 __all__ = ["MigrationPayload"]
@@ -54,9 +54,9 @@ class MigrationPayload:
     def __post_init__(self) -> None:
         if not isinstance(self.entries, tuple) or not all(isinstance(uri, KeyURI) for uri in self.entries):
             raise InvalidParameterError("entries", "must be a tuple of KeyURI")
-        whole("batch_size", self.batch_size, 1, 2**31 - 1)
-        whole("batch_index", self.batch_index, 0, self.batch_size - 1)
-        whole("batch_id", self.batch_id, -(2**31), 2**31 - 1)
+        checked_int("batch_size", self.batch_size, 1, 2**31 - 1)
+        checked_int("batch_index", self.batch_index, 0, self.batch_size - 1)
+        checked_int("batch_id", self.batch_id, -(2**31), 2**31 - 1)
         if len(str(self)) > LONGEST:
             raise InvalidParameterError("entries", f"must fit a text of {LONGEST} characters; use several")
 

@@ -1,1 +1,1 @@
-"""Stores: where records are kept. Each in its own module, which imports its driver."""
+"""The stores that keep the records. Each module imports its own driver."""

@@ -1,7 +1,7 @@
-"""Turning a driver's exceptions into ours. Knows nothing of which driver.
+"""Translate a driver's exceptions into :class:`StoreError`. Every store uses it.
 
-Drivers print the values that were bound, so nothing of theirs is kept but the name of the
-class: no message, no cause, no context.
+Drivers put bound values into their messages. The error therefore keeps only the name of the
+exception's class: no message, no cause and no context.
 """
 
 from collections.abc import Awaitable, Callable
@@ -12,17 +12,18 @@ from totpkit.errors import StoreError
 T = TypeVar("T")
 
 
-def answered(work: Callable[[], T], *failures: type[Exception]) -> T:
-    """Return what *work* does; :class:`StoreError` in place of the *failures*."""
+def translate_errors(work: Callable[[], T], *failures: type[Exception]) -> T:
+    """Return the result of *work*. Raise :class:`StoreError` if it raises one of *failures*."""
     try:
         return work()
     except failures as error:
         name = type(error).__name__
+    # Raised outside the except block: inside it, the driver's exception would become the context.
     raise StoreError(f"the store did not answer: {name}")
 
 
-async def answered_later(work: Awaitable[T], *failures: type[Exception]) -> T:
-    """Await *work*; :class:`StoreError` in place of the *failures*."""
+async def translate_errors_async(work: Awaitable[T], *failures: type[Exception]) -> T:
+    """Return the result of awaiting *work*. Raise :class:`StoreError` if it raises one of *failures*."""
     try:
         return await work
     except failures as error:

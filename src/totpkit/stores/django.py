@@ -1,11 +1,11 @@
-"""Records in a table of a database that Django's ``DATABASES`` names: PostgreSQL, MySQL, MariaDB, SQLite.
+"""Store records in a database from Django's ``DATABASES``: PostgreSQL, MySQL, MariaDB or SQLite.
 
-Needs the extra ``totpkit[django]``. Every call is one statement, on a connection that Django makes
-but does not hand to anybody else: neither ``atomic`` nor ``ATOMIC_REQUESTS`` reaches it, so a
-caller's rollback cannot bring a code or a guess back.
+Requires the extra ``totpkit[django]``. Each call is one statement on a connection that only the
+store uses. ``atomic`` and ``ATOMIC_REQUESTS`` don't apply to it, so a caller's rollback cannot bring
+back a used code or a counted attempt.
 
-Cursors are those of the backend. Around them Django puts others that under ``DEBUG`` remember and
-log what was bound (https://docs.djangoproject.com/en/5.2/ref/logging/#django-db-backends).
+The store uses the backend's own cursors. Django wraps them in cursors that remember and log bound
+values under ``DEBUG`` (https://docs.djangoproject.com/en/5.2/ref/logging/#django-db-backends).
 """
 
 import os
@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from totpkit._extras import extra
 from totpkit.errors import InvalidParameterError
-from totpkit.stores._failures import answered
+from totpkit.stores._failures import translate_errors
 
 with extra("django"):
     from django.db import connections
@@ -27,43 +27,43 @@ T = TypeVar("T")
 
 TABLE = "totpkit"
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")  # Django's quoting escapes nothing
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")  # Django's quote_name() escapes nothing
 _IN_MEMORY = (":memory:", "mode=memory", "vfs=memdb")
 
 _COLUMNS = {
     "postgresql": ("bytea", "bytea"),
-    "mysql": ("varbinary(255)", "longblob"),  # the longest account id, which a key can hold
+    "mysql": ("varbinary(255)", "longblob"),  # MySQL cannot index a whole blob
     "sqlite": ("blob", "blob"),
 }
 _IF_ABSENT = {"postgresql": " ON CONFLICT DO NOTHING", "sqlite": " ON CONFLICT DO NOTHING"}
-"""For PostgreSQL above all: it logs a statement that fails, with what was bound."""
+"""This matters most for PostgreSQL, whose log contains the bound values of a statement that fails."""
 
 
 class DjangoStore:
     """A :class:`~totpkit.Store` in one *table* of the database that ``DATABASES`` calls *using*.
 
-    Account ids and records are binary columns, so no collation merges two ids. Settings are read
-    at each call, as a test runner changes them. A database that is not there, in memory, or of
-    another kind raises :class:`InvalidParameterError` then: in memory, a write would be part of
-    its caller's transaction.
+    Account ids and records are binary columns, so no collation treats two ids as equal. Each call
+    reads the settings again, because a test runner changes them. It raises
+    :class:`InvalidParameterError` if the database is missing, is of another kind, or is in memory.
+    In memory, a write would be part of the caller's transaction.
 
-    Connections belong to no thread. ``CONN_MAX_AGE`` and ``CONN_HEALTH_CHECKS`` hold for them as
-    for Django's; to SQLite each call makes its own. What a parent opened before a fork is not
-    used by the child. Django's connections don't work in an event loop: there, take
-    :class:`~totpkit.stores.threaded.ThreadedStore`.
+    Connections do not belong to a thread. ``CONN_MAX_AGE`` and ``CONN_HEALTH_CHECKS`` apply to
+    them as to Django's own, except that each call opens a new connection to SQLite. After a fork,
+    the child does not use the parent's connections. Django's connections do not work in an event
+    loop; there, use :class:`~totpkit.stores.threaded.ThreadedStore`.
     """
 
     def __init__(self, using: str = "default", *, table: str = TABLE) -> None:
-        if not _NAME.fullmatch(table):
+        if not isinstance(table, str) or not _NAME.fullmatch(table):
             raise InvalidParameterError(
-                "table", "must be at most 63 ASCII letters, digits and underscores, no digit first"
+                "table", "must be 1 to 63 ASCII letters, digits and underscores, and not start with a digit"
             )
         self._using = using
         self._table = table
         self._idle: dict[int, list[_Connection]] = {}
 
     def create_table(self) -> None:
-        """Make the table if it is missing; many may do so at once."""
+        """Create the table if it is missing. Several processes may do so at the same time."""
         self._with_rows(lambda rows: rows.create())
 
     def load(self, account_id: str) -> bytes | None:
@@ -71,51 +71,51 @@ class DjangoStore:
         return self._with_rows(lambda rows: rows.load(account_id.encode()))
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*; tell whether it was."""
+        """Write *new* if the value is still *old*, and return whether it was."""
         return self._with_rows(lambda rows: rows.swap(account_id.encode(), old, new))
 
     def close(self) -> None:
-        """Close the connections at rest; the next call opens new ones."""
-        idle = self._at_rest()
+        """Close the idle connections. The next call opens new ones."""
+        idle = self._idle_connections()
         with suppress(IndexError):
             while True:
-                answered(idle.pop().close, Exception)
+                translate_errors(idle.pop().close, Exception)
 
-    def _at_rest(self) -> "list[_Connection]":
-        # By process: a child that used what its parent opened, or closed it, would speak in the
-        # parent's place.
+    def _idle_connections(self) -> "list[_Connection]":
+        # One list per process: on a connection that its parent opened, a child would send and
+        # receive in the middle of the parent's conversation, and closing it would end that too.
         return self._idle.setdefault(os.getpid(), [])
 
     def _with_rows(self, work: "Callable[[_Rows], T]") -> T:
-        idle = self._at_rest()
-        connection = self._taken(idle)
+        idle = self._idle_connections()
+        connection = self._take_connection(idle)
 
-        def worked() -> T:
+        def run() -> T:
             try:
                 result = work(_Rows(connection, self._table))
             except BaseException:
-                with suppress(Exception):  # what happened first is told
+                with suppress(Exception):  # report the first error, not one from close()
                     connection.close()
                 raise
-            _let_go(connection)
+            _release(connection)
             idle.append(connection)
             return result
 
-        return answered(worked, Exception)
+        return translate_errors(run, Exception)
 
-    def _taken(self, idle: "list[_Connection]") -> "_Connection":
+    def _take_connection(self, idle: "list[_Connection]") -> "_Connection":
         options = _options(self._using)
         with suppress(IndexError):
             while True:
                 connection = idle.pop()
                 if connection.settings_dict == options:
                     return connection
-                answered(connection.close, Exception)
-        return _made(self._using, options)
+                translate_errors(connection.close, Exception)
+        return _new_connection(self._using, options)
 
 
 class _Rows:
-    """The table, and its statements in the words of one database."""
+    """The table, and its statements in the SQL dialect of one database."""
 
     def __init__(self, connection: "_Connection", table: str) -> None:
         connection.close_if_unusable_or_obsolete()
@@ -131,7 +131,9 @@ class _Rows:
         with closing(self._connection.create_cursor()) as cursor:
             try:
                 cursor.execute(f"CREATE TABLE IF NOT EXISTS {self._table} ({columns})")
-            except Exception:  # by somebody at the same moment, or by who may do what we may not
+            except Exception:
+                # Not an error if the table is there: another process has just created it, or it was
+                # created by a user with more rights.
                 if self._name not in self._connection.introspection.table_names(cursor):
                     raise
 
@@ -143,20 +145,20 @@ class _Rows:
 
     def swap(self, key: bytes, old: bytes | None, new: bytes | None) -> bool:
         if old is None:
-            return self.load(key) is None if new is None else self._inserted(key, new)
+            return self.load(key) is None if new is None else self._insert(key, new)
         if new is None:
-            return self._changed(f"DELETE FROM {self._table} WHERE account_id = %s AND record = %s", key, old)
+            return self._execute(f"DELETE FROM {self._table} WHERE account_id = %s AND record = %s", key, old)
         update = f"UPDATE {self._table} SET record = %s WHERE account_id = %s AND record = %s"
-        return self._changed(update, new, key, old)
+        return self._execute(update, new, key, old)
 
-    def _inserted(self, key: bytes, new: bytes) -> bool:
+    def _insert(self, key: bytes, new: bytes) -> bool:
         insert = f"INSERT INTO {self._table} (account_id, record) VALUES (%s, %s)"
         try:
-            return self._changed(insert + _IF_ABSENT.get(self._connection.vendor, ""), key, new)
+            return self._execute(insert + _IF_ABSENT.get(self._connection.vendor, ""), key, new)
         except self._connection.Database.IntegrityError:
             return False
 
-    def _changed(self, statement: str, *values: bytes) -> bool:
+    def _execute(self, statement: str, *values: bytes) -> bool:
         with closing(self._connection.create_cursor()) as cursor:
             cursor.execute(statement, values)
             return cursor.rowcount == 1
@@ -169,21 +171,21 @@ def _options(alias: str) -> dict[str, object]:
         raise InvalidParameterError("using", "must be an alias in DATABASES") from None
 
 
-def _made(alias: str, options: dict[str, object]) -> "_Connection":
+def _new_connection(alias: str, options: dict[str, object]) -> "_Connection":
     connection: _Connection = connections.create_connection(alias)
     if connection.vendor not in _COLUMNS:
-        raise InvalidParameterError("using", "must be a database of PostgreSQL, MySQL, MariaDB or SQLite")
+        raise InvalidParameterError("using", "must name a PostgreSQL, MySQL, MariaDB or SQLite database")
     if connection.vendor == "sqlite" and any(word in str(options["NAME"]) for word in _IN_MEMORY):
-        raise InvalidParameterError("using", "must be a database in a file, not one in memory")
+        raise InvalidParameterError("using", "must name a SQLite database in a file, not in memory")
     connection.settings_dict = options
-    connection.inc_thread_sharing()
+    connection.inc_thread_sharing()  # or Django rejects a call from another thread
     return connection
 
 
-def _let_go(connection: "_Connection") -> None:
+def _release(connection: "_Connection") -> None:
     if connection.vendor == "sqlite":
-        # An open file that a child inherits makes SQLite there believe in locks that only the
-        # parent holds (https://sqlite.org/howtocorrupt.html, section 2.6).
+        # If a child process inherits an open database file, SQLite in the child counts on locks that
+        # only the parent holds (https://sqlite.org/howtocorrupt.html, section 2.6).
         connection.close()
     else:
         connection.close_if_unusable_or_obsolete()
@@ -210,7 +212,7 @@ class _Introspection(Protocol):
 
 
 class _Connection(Protocol):
-    """What is used here of Django's ``BaseDatabaseWrapper``, which comes without types."""
+    """The parts of Django's untyped ``BaseDatabaseWrapper`` that the store uses."""
 
     vendor: str
     settings_dict: Mapping[str, object]

@@ -1,4 +1,4 @@
-"""Records in a dictionary: for tests, demonstrations, and nothing that must outlive the process."""
+"""Store records in a dictionary, for tests and demonstrations."""
 
 from threading import Lock
 
@@ -6,7 +6,7 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """A :class:`~totpkit.Store` in memory, safe for threads; it does not survive its process."""
+    """A thread-safe :class:`~totpkit.Store` in memory. Its records are lost when the process ends."""
 
     def __init__(self) -> None:
         self._records: dict[str, bytes] = {}
@@ -18,7 +18,7 @@ class MemoryStore:
             return self._records.get(account_id)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*; tell whether it was."""
+        """Write *new* if the value is still *old*, and return whether it was."""
         with self._lock:
             if self._records.get(account_id) != old:
                 return False

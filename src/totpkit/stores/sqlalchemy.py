@@ -1,17 +1,17 @@
-"""Records in a table of any database that SQLAlchemy 2 speaks to: PostgreSQL, MariaDB, SQLite.
+"""Store records in a table of any database that SQLAlchemy 2 supports, such as PostgreSQL or MariaDB.
 
-Needs the extra ``totpkit[sqlalchemy]``. Every call is one statement, in a transaction of its
-own on a connection of its own: a caller's rollback cannot bring a code or a guess back.
+Requires the extra ``totpkit[sqlalchemy]``. Each call is one statement in its own transaction on its
+own connection, so a caller's rollback cannot bring back a used code or a counted attempt.
 
-Connections are in autocommit mode, so that the statement is the transaction. They are left by
-a commit all the same: a listener on the engine may have begun a transaction by itself.
-Not every exception of every driver reaches us as one of SQLAlchemy's, so all are taken for
-failures of the store.
+Connections are in autocommit mode, so each statement is a transaction. The store still commits when
+it returns a connection, because a listener on the engine may have begun a transaction itself. Some
+drivers raise exceptions that SQLAlchemy does not wrap, so every exception counts as a failure of the
+store.
 """
 
 from totpkit._extras import extra
 from totpkit.errors import InvalidParameterError
-from totpkit.stores._failures import answered, answered_later
+from totpkit.stores._failures import translate_errors, translate_errors_async
 
 with extra("sqlalchemy"):
     from sqlalchemy import (
@@ -41,25 +41,26 @@ TABLE = "totpkit"
 class SQLAlchemyStore:
     """A :class:`~totpkit.Store` in one *table* of the *engine*'s database.
 
-    Account ids and records are binary columns, so no collation merges two ids. An engine
-    whose connections are shared, as those of a SQLite database in memory are, raises
-    :class:`InvalidParameterError`: a write would be part of its caller's transaction. What
-    a commit survives is the database's to say; keep ``synchronous_commit`` on.
+    Account ids and records are binary columns, so no collation treats two ids as equal. How durable
+    a commit is depends on the database; in PostgreSQL, leave ``synchronous_commit`` on.
+
+    Raises :class:`InvalidParameterError` for an engine whose connections are shared, for example a
+    SQLite database in memory. There, a write would be part of the caller's transaction.
     """
 
     def __init__(self, engine: Engine, *, table: str = TABLE) -> None:
-        _refuse_shared(engine.url, engine.pool)
+        _refuse_shared_connections(engine.url, engine.pool)
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._rows = _Rows(table)
 
     def create_table(self) -> None:
-        """Make the table if it is missing; many may do so at once."""
+        """Create the table if it is missing. Several processes may do so at the same time."""
 
         def work() -> None:
             with self._engine.begin() as connection:
                 self._rows.create(connection)
 
-        answered(work, Exception)
+        translate_errors(work, Exception)
 
     def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
@@ -68,34 +69,34 @@ class SQLAlchemyStore:
             with self._engine.begin() as connection:
                 return self._rows.load(connection, account_id)
 
-        return answered(work, Exception)
+        return translate_errors(work, Exception)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*; tell whether it was."""
+        """Write *new* if the value is still *old*, and return whether it was."""
 
         def work() -> bool:
             with self._engine.begin() as connection:
                 return self._rows.swap(connection, account_id, old, new)
 
-        return answered(work, Exception)
+        return translate_errors(work, Exception)
 
 
 class AsyncSQLAlchemyStore:
-    """:class:`SQLAlchemyStore`, awaited."""
+    """The async form of :class:`SQLAlchemyStore`, on an ``AsyncEngine``."""
 
     def __init__(self, engine: AsyncEngine, *, table: str = TABLE) -> None:
-        _refuse_shared(engine.url, engine.pool)
+        _refuse_shared_connections(engine.url, engine.pool)
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._rows = _Rows(table)
 
     async def create_table(self) -> None:
-        """Make the table if it is missing; many may do so at once."""
+        """Create the table if it is missing. Several processes may do so at the same time."""
 
         async def work() -> None:
             async with self._engine.begin() as connection:
                 await connection.run_sync(self._rows.create)
 
-        await answered_later(work(), Exception)
+        await translate_errors_async(work(), Exception)
 
     async def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
@@ -104,29 +105,29 @@ class AsyncSQLAlchemyStore:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(self._rows.load, account_id)
 
-        return await answered_later(work(), Exception)
+        return await translate_errors_async(work(), Exception)
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*; tell whether it was."""
+        """Write *new* if the value is still *old*, and return whether it was."""
 
         async def work() -> bool:
             async with self._engine.begin() as connection:
                 return await connection.run_sync(self._rows.swap, account_id, old, new)
 
-        return await answered_later(work(), Exception)
+        return await translate_errors_async(work(), Exception)
 
 
 class _Rows:
-    """The table, and its two statements on a connection of either colour."""
+    """The table and its statements, for the connections of both stores."""
 
     def __init__(self, name: str) -> None:
-        # 255 bytes, the longest account id, is what MariaDB can index without a prefix.
+        # An account id has at most 255 bytes, which MariaDB can index without a prefix length.
         key = LargeBinary(255).with_variant(VARBINARY(255), "mysql", "mariadb")
         columns = Column("account_id", key, primary_key=True), Column("record", LargeBinary, nullable=False)
         self._table = table = Table(name, MetaData(), *columns)
-        this = table.c.account_id == bindparam("key")
-        unchanged = this & (table.c.record == bindparam("old"))
-        self._select = select(table.c.record).where(this)
+        account = table.c.account_id == bindparam("key")
+        unchanged = account & (table.c.record == bindparam("old"))
+        self._select = select(table.c.record).where(account)
         self._insert = insert(table).values(account_id=bindparam("key"), record=bindparam("new"))
         self._update = update(table).where(unchanged).values(record=bindparam("new"))
         self._delete = delete(table).where(unchanged)
@@ -135,7 +136,8 @@ class _Rows:
         try:
             self._table.create(connection, checkfirst=True)
         except DBAPIError:
-            if not inspect(connection).has_table(self._table.name):  # not made in the meantime
+            # Not an error if another process has just created the table.
+            if not inspect(connection).has_table(self._table.name):
                 raise
 
     def load(self, connection: Connection, account_id: str) -> bytes | None:
@@ -147,12 +149,12 @@ class _Rows:
             return self.load(connection, account_id) is None
         values = {"key": account_id.encode(), "old": old, "new": new}
         if old is None:
-            return self._inserted(connection, {"key": values["key"], "new": new})
+            return self._insert_record(connection, {"key": values["key"], "new": new})
         if new is None:
             return connection.execute(self._delete, {"key": values["key"], "old": old}).rowcount == 1
         return connection.execute(self._update, values).rowcount == 1
 
-    def _inserted(self, connection: Connection, values: dict[str, bytes | None]) -> bool:
+    def _insert_record(self, connection: Connection, values: dict[str, bytes | None]) -> bool:
         try:
             connection.execute(self._insert, values)
         except IntegrityError:
@@ -160,11 +162,15 @@ class _Rows:
         return True
 
 
-def _refuse_shared(url: URL, pool: Pool) -> None:
+def _refuse_shared_connections(url: URL, pool: Pool) -> None:
     memory = url.get_backend_name() == "sqlite" and (
         ":memory:" in (url.database or ":memory:")
         or url.query.get("mode") == "memory"
         or url.query.get("vfs") == "memdb"
     )
     if memory or isinstance(pool, StaticPool | SingletonThreadPool):
-        raise InvalidParameterError("engine", "must open connections of its own, not share one in memory")
+        raise InvalidParameterError(
+            "engine",
+            "must not share one connection, as an in-memory database does: "
+            "use a database in a file or on a server",
+        )

@@ -1,7 +1,7 @@
-"""Records in one SQLite file, shared by threads and processes: the embedded default.
+"""Store records in one SQLite file, shared by threads and processes.
 
-Standard library only. Every swap is on the disk before it is answered: write-ahead log,
-``synchronous=FULL`` (https://sqlite.org/pragma.html#pragma_synchronous).
+Needs only the standard library. Each swap is on disk before it returns: the file uses a write-ahead
+log with ``synchronous=FULL`` (https://sqlite.org/pragma.html#pragma_synchronous).
 """
 
 import os
@@ -15,9 +15,9 @@ from threading import Condition, Lock
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from totpkit._bounds import within
+from totpkit._validation import checked_number
 from totpkit.errors import InvalidParameterError, StoreError
-from totpkit.stores._failures import answered
+from totpkit.stores._failures import translate_errors
 
 __all__ = ["SQLiteStore"]
 
@@ -26,20 +26,25 @@ T = TypeVar("T")
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS totpkit (account_id BLOB PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID"
 )
-_PAUSE = 0.005
+_RETRY_SECONDS = 0.005
 _LONGEST_CALL = 60.0
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_PRIMARY = 0xFF  # of an extended error code; https://sqlite.org/rescode.html
+_PRIMARY = 0xFF  # the low byte of an extended result code (https://sqlite.org/rescode.html)
 
 
 class SQLiteStore:
-    """A :class:`~totpkit.Store` in the file *path*, which it makes, readable by its owner alone.
+    """A :class:`~totpkit.Store` in the file *path*, created if missing and readable only by its owner.
 
-    Any number of threads and processes may share the file, but no network file system
-    (https://sqlite.org/wal.html). Who finds it locked waits up to *timeout* seconds. A fork
-    waits for calls in other threads, and closes connections: the child opens its own. Where
-    Python is not told of a fork, close the store before; a child that inherits an open file
-    gets :class:`StoreError` for an answer.
+    Any number of threads and processes can share the file, but not over a network file system
+    (https://sqlite.org/wal.html). A call that finds the file locked waits up to *timeout* seconds
+    (0 to 3600).
+
+    A fork waits for calls in other threads and closes the connections; the child opens its own. If
+    you fork without Python's knowledge, close the store first. Otherwise the child inherits an
+    open file, and its calls raise :class:`StoreError`.
+
+    Raises :class:`InvalidParameterError` for a database in memory and for a *timeout* out of
+    range, and :class:`StoreError` if the file cannot be created or opened.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
@@ -47,13 +52,15 @@ class SQLiteStore:
         name = Path(path).name
         if not name or name == ":memory:":
             raise InvalidParameterError(
-                "path", "must be a file: a database in memory is lost, and not shared"
+                "path", "must name a file: a database in memory is not shared, and lost at exit"
             )
-        self._path = Path(path).resolve()  # wherever the process goes, and behind a link too
-        self._timeout = within("timeout", timeout, 0.0, 3600.0)
-        _forks.watch(self)
+        # Resolved, so that the store keeps its file when the process changes its working directory,
+        # and so that the mode of a new file applies behind a symbolic link too.
+        self._path = Path(path).resolve()
+        self._timeout = checked_number("timeout", timeout, 0.0, 3600.0)
+        _fork_guard.add(self)
         self._with_connection(lambda connection: connection.execute(_CREATE))
-        self.close()  # servers make their stores first, and fork then
+        self.close()  # a server often creates its store first and forks afterwards
 
     def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
@@ -62,7 +69,7 @@ class SQLiteStore:
         return None if row is None else bytes(row[0])
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*, durably; tell whether it was."""
+        """Write *new* durably if the value is still *old*, and return whether it was."""
         key = account_id.encode()
         values: tuple[bytes, ...]
         if old is None and new is None:
@@ -77,8 +84,8 @@ class SQLiteStore:
         return self._with_connection(lambda connection: connection.execute(statement, values).rowcount == 1)
 
     def close(self) -> None:
-        """Close the connections at rest; the next call opens new ones."""
-        while self._idle and not _forks.foreign:
+        """Close the idle connections. The next call opens new ones."""
+        while self._idle and not _fork_guard.is_foreign:
             self._idle.pop().close()
 
     def __del__(self) -> None:
@@ -86,43 +93,44 @@ class SQLiteStore:
 
     @property
     def at_rest(self) -> bool:
-        """Whether no connection is kept open for the next call."""
+        """Whether no idle connection is open."""
         return not self._idle
 
     def _with_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return answered(lambda: self._borrowed(work), sqlite3.Error, OSError)
+        return translate_errors(lambda: self._run(work), sqlite3.Error, OSError)
 
-    def _borrowed(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        _forks.hold_off()
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        _fork_guard.begin_call()
         try:
             try:
                 connection = self._idle.pop()
             except IndexError:
                 connection = self._open()
             try:
-                result = self._patiently(partial(work, connection))
+                result = self._retry_while_busy(partial(work, connection))
             except BaseException:
                 connection.close()
                 raise
             self._idle.append(connection)
             return result
         finally:
-            _forks.let_go()
+            _fork_guard.end_call()
 
     def _open(self) -> sqlite3.Connection:
-        _make_file(self._path)
+        _create_file(self._path)
         connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            self._patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"))
-            self._patiently(lambda: connection.execute("PRAGMA synchronous = FULL"))
+            self._retry_while_busy(lambda: connection.execute("PRAGMA journal_mode = WAL"))
+            self._retry_while_busy(lambda: connection.execute("PRAGMA synchronous = FULL"))
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _patiently(self, work: Callable[[], T]) -> T:
-        # SQLite's own wait looks every tenth of a second, which can be never the right moment when
-        # many processes write all the time; and it does not wait to turn a new file to WAL.
+    def _retry_while_busy(self, work: Callable[[], T]) -> T:
+        # SQLite's own busy handler tries only ten times a second. When many processes write all the
+        # time, it may never find the file unlocked. It also does not wait when a new file is
+        # switched to WAL.
         deadline = time.monotonic() + self._timeout
         while True:
             try:
@@ -130,82 +138,88 @@ class SQLiteStore:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & _PRIMARY not in _BUSY or time.monotonic() > deadline:
                     raise
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_SECONDS)
 
 
-class _Forks:
-    """Keeps forks and open connections apart.
+class _ForkGuard:
+    """Makes sure that no connection is open during a fork.
 
-    A process that inherits an open connection believes in locks that only its parent holds,
-    through new connections too (https://sqlite.org/howtocorrupt.html, section 2.6). Others
-    then delete the log that it writes to, and with it what it has answered for.
+    A child that inherits an open connection counts on locks that only its parent holds, even
+    through new connections (https://sqlite.org/howtocorrupt.html, section 2.6). Another process
+    can then delete the log that the child writes to, and its acknowledged writes are lost.
     """
 
     def __init__(self) -> None:
         self._pid = os.getpid()
-        self._calm = Condition()
+        self._changed = Condition()
         self._calls = 0
         self._forking = 0
         self._stores: WeakValueDictionary[int, SQLiteStore] = WeakValueDictionary()
 
     @property
-    def foreign(self) -> bool:
-        """Whether what is open here was opened by another process."""
+    def is_foreign(self) -> bool:
+        """Whether another process opened the connections that are open here."""
         return self._pid != os.getpid()
 
-    def watch(self, store: SQLiteStore) -> None:
+    def add(self, store: SQLiteStore) -> None:
         self._stores[id(store)] = store
 
-    def hold_off(self) -> None:
-        with self._calm:
-            self._calm.wait_for(lambda: not self._forking)
-            if self.foreign:
-                self._start_anew()
+    def begin_call(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._forking)
+            if self.is_foreign:
+                self._accept_new_process()
             self._calls += 1
 
-    def let_go(self) -> None:
-        with self._calm:
+    def end_call(self) -> None:
+        with self._changed:
             self._calls -= 1
-            self._calm.notify_all()
+            self._changed.notify_all()
 
-    def before(self) -> None:
-        self._calm.acquire()
+    def before_fork(self) -> None:
+        self._changed.acquire()
         self._forking += 1
-        self._calm.wait_for(lambda: not self._calls, _LONGEST_CALL)
-        for store in self._known():
+        self._changed.wait_for(lambda: not self._calls, _LONGEST_CALL)
+        for store in self._live_stores():
             store.close()
 
-    def in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
         self._forking -= 1
-        self._calm.notify_all()
-        self._calm.release()
+        self._changed.notify_all()
+        self._changed.release()
 
-    def in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         self._pid = os.getpid()
-        self._forking, self._calls = 1, 0  # of the other threads none is here
-        self.in_parent()
+        self._forking, self._calls = 1, 0  # the parent's other threads do not exist here
+        self.after_fork_in_parent()
 
-    def _start_anew(self) -> None:
-        if self._calls or not all(store.at_rest for store in self._known()):
-            raise StoreError("a SQLiteStore was open at a fork that Python was not told of: close it before")
+    def _accept_new_process(self) -> None:
+        if self._calls or not all(store.at_rest for store in self._live_stores()):
+            raise StoreError(
+                "a SQLiteStore was open during a fork that Python did not know of; close it before the fork"
+            )
         self._pid = os.getpid()
 
-    def _known(self) -> list[SQLiteStore]:
+    def _live_stores(self) -> list[SQLiteStore]:
         return [store for store in (reference() for reference in self._stores.valuerefs()) if store]
 
 
-_forks = _Forks()
-_register = getattr(os, "register_at_fork", dict)  # where there are no forks, nothing
-_register(before=_forks.before, after_in_parent=_forks.in_parent, after_in_child=_forks.in_child)
+_fork_guard = _ForkGuard()
+_register = getattr(os, "register_at_fork", dict)  # Windows has no forks and no such function
+_register(
+    before=_fork_guard.before_fork,
+    after_in_parent=_fork_guard.after_fork_in_parent,
+    after_in_child=_fork_guard.after_fork_in_child,
+)
 
-_making = Lock()
+_creation_lock = Lock()
 
 
-def _make_file(path: Path) -> None:
-    # Closing any descriptor of a file drops all locks that this process has on it, those of its
-    # connections too (https://sqlite.org/howtocorrupt.html, section 2.2). So one is opened only of
-    # a file that is new, and closed before any thread here can have connected to it.
-    with _making, suppress(FileExistsError):
+def _create_file(path: Path) -> None:
+    # Closing any descriptor of a file drops all locks that this process holds on it, including
+    # those of its connections (https://sqlite.org/howtocorrupt.html, section 2.2). So this opens
+    # only a new file, and closes it before another thread of this process can connect to it.
+    with _creation_lock, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     if not os.access(path, os.R_OK | os.W_OK):
-        raise PermissionError  # SQLite would open it all the same, and fail at every write
+        raise PermissionError  # SQLite would open the file read-only, and only writes would fail
