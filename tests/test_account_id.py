@@ -6,7 +6,7 @@ from hypothesis import given
 from tests.support.account_strategies import ids
 from tests.support.strategies import anything
 from totpkit import InvalidParameterError
-from totpkit._account_id import checked_account_id
+from totpkit._validation import checked_account_id
 
 
 @pytest.mark.proves("T14")

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
-from totpkit._clock import whole_seconds
+from totpkit._validation import whole_seconds
 from totpkit.errors import InvalidParameterError
 
 WANTED = "time must be Unix seconds, an int or a finite float of 0 or more, not"

@@ -42,7 +42,7 @@ from totpkit.email import Security, SMTPMailer, _own_name
 CODE = "271828"
 TO = "alice.liddell@example.com"
 SENDER = "Shop <no-reply@shop.example>"
-MAIL = EmailTemplate().mail(TO, code=CODE, minutes=10, issuer="Acme & Söhne")
+MAIL = EmailTemplate().render(TO, code=CODE, minutes=10, issuer="Acme & Söhne")
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +220,7 @@ def test_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
             socket, "getfqdn", lambda *_: askers.append(threading.current_thread().name) or "here.example"
         )
         plain(port)(MAIL)
-    assert {"MainThread", "totpkit-mail"}.isdisjoint(askers)
+    assert {"MainThread", "totpkit-email"}.isdisjoint(askers)
     assert inbox.hello == ["[127.0.0.1]"]
 
 

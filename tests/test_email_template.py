@@ -1,4 +1,4 @@
-"""Letters that carry a code."""
+"""Letters that shield_stop_iteration a code."""
 
 from html import escape
 from typing import Any
@@ -47,7 +47,7 @@ def test_filled(subject: Parts, text: Parts, html: Parts, values: dict[str, Any]
     """A letter says what the template does, its names filled in, in HTML escaped; nothing else changes."""
     text, html = ([*pieces, (True, "code", "")] for pieces in (text, html))
     template = EmailTemplate(subject=written(subject), text=written(text), html=written(html))
-    mail = template.mail("a@example.com", **values)
+    mail = template.render("a@example.com", **values)
     safe = {name: escape(str(value)) for name, value in values.items()}
     assert mail == Email(
         to="a@example.com",
@@ -59,7 +59,7 @@ def test_filled(subject: Parts, text: Parts, html: Parts, values: dict[str, Any]
 
 def test_default() -> None:
     """Without a template of the app's own, a letter says code, sender and how long it works."""
-    mail = EmailTemplate().mail("a@example.com", code="012345", minutes=10, issuer="A <b>")
+    mail = EmailTemplate().render("a@example.com", code="012345", minutes=10, issuer="A <b>")
     assert mail.subject == "Your code for A <b>"
     for text in (mail.text, mail.html):
         assert "012345" in text
@@ -71,7 +71,7 @@ def test_default() -> None:
 
 def test_values_are_not_templates() -> None:
     """What is filled in is text, whatever it looks like."""
-    mail = EmailTemplate(subject="{issuer}", text="{issuer} {code}", html="").mail(
+    mail = EmailTemplate(subject="{issuer}", text="{issuer} {code}", html="").render(
         "a@example.com", code="1", minutes=1, issuer="{code} {0} {issuer.__class__} %s"
     )
     assert mail.subject == "{code} {0} {issuer.__class__} %s"
@@ -145,7 +145,7 @@ def test_any_template(text: str) -> None:
         template = EmailTemplate(subject=text, text=text + "{code}", html=text + "{code}")
     except InvalidParameterError:
         return
-    mail = template.mail("a@example.com", code="123456", minutes=5, issuer="Acme")
+    mail = template.render("a@example.com", code="123456", minutes=5, issuer="Acme")
     assert mail.text.endswith("123456")
     assert mail.html.endswith("123456")
     assert not set(mail.subject) & set("\r\n\0")
@@ -153,7 +153,7 @@ def test_any_template(text: str) -> None:
 
 def test_plain_text_alone() -> None:
     """HTML may be left out."""
-    assert EmailTemplate(html="").mail("a@example.com", code="1", minutes=1, issuer="x").html == ""
+    assert EmailTemplate(html="").render("a@example.com", code="1", minutes=1, issuer="x").html == ""
 
 
 @pytest.mark.proves("T22")

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 
 from tests.support.strategies import anything
-from totpkit._text import has_controls, is_unicode
+from totpkit._validation import has_controls, is_unicode
 
 
 @given(anything)

@@ -1,4 +1,4 @@
-"""A login by password and phone in Django, with its own users and sessions, and codes by email.
+"""Two-factor authentication in Django, with Django's users and sessions and with codes by email.
 
 python -m pip install 'totpkit[django,vault]'
 python django_app.py
@@ -33,7 +33,7 @@ from totpkit.stores.django import DjangoStore
 from totpkit.vault import Vault, key_file
 
 HERE = Path(__file__).parent
-os.umask(0o077)  # what is written here is for no other user
+os.umask(0o077)  # only this user can read the files that the app writes
 DATA = Path(os.environ.get("SHOP_DATA", "django-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
@@ -65,7 +65,7 @@ django.setup()
 
 User = django_auth.get_user_model()
 
-# The login: Django's own users and passwords, and then a code of the phone, by email, or for recovery.
+# The login: a Django password, then a code from an authenticator app, a recovery code or an emailed code.
 
 
 def check_password(username: str, password: str, *, context: object) -> str | None:
@@ -100,16 +100,16 @@ HEADERS = {
 }
 
 
-unreported = sensitive_post_parameters()  # Django's reports of errors show neither passwords nor codes
+unreported = sensitive_post_parameters()  # keeps passwords and codes out of Django's error reports
 
 
 def signed_in(request) -> bool:
-    """Tell whether somebody has passed the whole login: who came in by another way of Django's has not."""
+    """Return whether the user completed this login. Django's other login views do not count."""
     return request.user.is_authenticated and login.account_id(request.session) == str(request.user.pk)
 
 
 def guard(get_response):
-    """Let nobody further in who has not passed the whole login."""
+    """Redirect to the login unless it is complete or the page is public."""
 
     def guarded(request) -> HttpResponse:
         may = signed_in(request) or OPEN.fullmatch(request.path)
@@ -128,7 +128,7 @@ def page(request, template: str, **shown: object):
 
 
 def tell(request, where: str, result=None, notice: str = ""):
-    """Go to a page, and say there what the visitor may know of a result."""
+    """Redirect to a page that shows the public part of a result."""
     said = {} if result is None else result.to_dict()
     told = {"problem": said.get("problem"), "wait": ceil(said.get("retry_after") or 0), "notice": notice}
     request.session["told"] = told | {"denied": isinstance(result, totpkit.Denied)}
@@ -149,18 +149,18 @@ def sign_up(request):
 
 
 def log_in(request):
-    """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
+    """Show the current step of the login. A reload or a second tab shows the same step."""
     if request.method == "POST":
         return answer(request)
     if login.account_id(request.session) and not signed_in(request):
-        request.session.flush()  # Django has ended it: the user is disabled, or has another password
-    challenge = login.ask(request.session)
-    if challenge is None:  # somebody is signed in
+        request.session.flush()  # Django ended the session: user disabled or password changed
+    challenge = login.challenge(request.session)
+    if challenge is None:  # already signed in
         return redirect("/")
     if isinstance(challenge, totpkit.Denied):
         return tell(request, "/login", challenge)
     prompts, by = [prompt.to_dict() for prompt in challenge.prompts], request.GET.get("by")
-    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
+    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # the selected one first
     waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
     return page(request, f"{prompt['type']}.html", prompt=prompt, others=others, **waiting)
 
@@ -169,10 +169,10 @@ def answer(request):
     session = request.session
     try:
         result = login.answer(session, request.POST, context=request)
-    except OSError as error:  # of Django's mail; those of SMTP are among them
+    except OSError as error:  # from Django's email backend; SMTPException is an OSError
         logging.getLogger("shop").warning("A mail did not leave: %s", type(error).__name__)
         return tell(request, request.get_full_path(), notice="The mail did not leave. Try again later.")
-    session.cycle_key()  # who planted the session must not share it from here on
+    session.cycle_key()  # prevents session fixation
     match result:
         case totpkit.Authenticated():
             django_auth.login(request, User.objects.get(pk=result.account_id))
@@ -184,7 +184,9 @@ def answer(request):
 
 
 def stale(request):
-    if request.session.is_empty():  # from another site it comes without the cookie, and must not replace it
+    if (
+        request.session.is_empty()
+    ):  # cross-site requests shield_stop_iteration no cookie and must not replace it
         return redirect("/login")
     return tell(request, "/login", totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
@@ -194,12 +196,12 @@ def sign_out(request):
     return tell(request, "/login", notice="You are signed out.")
 
 
-# My account: what its owner may do to the phone, for five minutes after a code.
+# "My account": users can manage the second factor for five minutes after entering a code.
 
 
 def account(request):
     status = auth.status(str(request.user.pk))
-    if status.confirmed_at is None:  # switched off meanwhile, in another browser
+    if status.confirmed_at is None:  # turned off in another browser
         request.session.flush()
         return tell(request, "/login", totpkit.Denied(totpkit.Reason.PROOF_INVALID))
     since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
@@ -212,7 +214,7 @@ def same_qr(request):
 
 def new_phone(request):
     if request.method == "POST":
-        return done(request, lambda proof: own.confirm_replacement(proof, request.POST.get("code", "")))
+        return done(request, lambda proof: own.confirm_enrollment(proof, request.POST.get("code", "")))
     return done(request, own.begin_replacement, "phone.html")
 
 
@@ -225,14 +227,14 @@ def switch_off(request):
 
 
 def done(request, act, template: str = ""):
-    """Do it, and show what came of it; after five minutes ask for a code again first."""
+    """Perform the action and show its result. Ask for a new code first if the last one is too old."""
     session = request.session
-    match login.act(session, act):
+    match login.perform(session, act):
         case totpkit.Challenge():
             session["next"] = request.path if request.method == "GET" else "/"
             return tell(request, "/login", notice="First confirm it with a code of your phone.")
         case totpkit.Denied(reason=totpkit.Reason.PROOF_INVALID) if login.account_id(session):
-            return tell(request, "/", notice=WEAK)  # in by a lesser factor, as another time would be
+            return tell(request, "/", notice=WEAK)  # signed in with a weaker factor, such as a recovery code
         case totpkit.Denied() as denied:
             return tell(request, "/login", denied)
         case totpkit.Rejected() as rejected:

@@ -1,9 +1,9 @@
-"""A login by password and phone in FastAPI, as pages and as JSON; records in Redis or SQLite.
+"""Two-factor authentication in FastAPI, as pages and as JSON. Records are stored in Redis or SQLite.
 
 python -m pip install 'totpkit[redis,vault]' fastapi uvicorn jinja2 python-multipart 'pwdlib[argon2]'
 python fastapi_app.py
 
-Pages and JSON have the same addresses: a program sends ``Accept: application/json``, and keeps the cookie.
+Pages and JSON share the same URLs: API clients send ``Accept: application/json`` and keep the cookie.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ from totpkit.stores.threaded import ThreadedStore
 from totpkit.vault import Vault, key_file
 
 HERE = Path(__file__).parent
-os.umask(0o077)  # what is written here is for no other user
+os.umask(0o077)  # only this user can read the files that the app writes
 DATA = Path(os.environ.get("SHOP_DATA", "fastapi-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
 
-# The people, as any app has them. What waits for a disk or a hash does so in a worker thread.
+# The app's users. Database access and password hashing run in worker threads.
 
 
 def query(sql: str, *values: str):
@@ -50,7 +50,7 @@ def query(sql: str, *values: str):
 query("CREATE TABLE IF NOT EXISTS people (id TEXT PRIMARY KEY, email TEXT UNIQUE, hash TEXT)")
 ENLIST = "INSERT INTO people VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id"
 hasher = PasswordHash.recommended()
-NOBODY = (None, hasher.hash(secrets.token_hex()))  # a wrong name takes as long as a wrong password
+NOBODY = (None, hasher.hash(secrets.token_hex()))  # an unknown email takes just as long
 
 
 async def check_password(username: str, password: str) -> str | None:
@@ -63,7 +63,7 @@ async def email_of(account_id: str) -> str:
     return (await asyncio.to_thread(query, "SELECT email FROM people WHERE id = ?", account_id))[0]
 
 
-# The login: a password, and then a code of the phone or a recovery code.
+# The login: a password, then a code from an authenticator app or a recovery code.
 
 if "REDIS_URL" in os.environ:
     store = AsyncRedisStore(redis.asyncio.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=2))
@@ -91,7 +91,7 @@ HEADERS = {
 
 
 def from_elsewhere(request: Request) -> bool:
-    """Tell whether a page of another site, be it a sibling, has sent it: browsers say so themselves."""
+    """Return whether the browser's headers say that another origin sent the request."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
         return site not in ("same-origin", "none")
@@ -100,7 +100,7 @@ def from_elsewhere(request: Request) -> bool:
 
 @app.middleware("http")
 async def guard(request: Request, call_next):
-    """Let nobody further in who has not passed the whole login."""
+    """Reject cross-site changes, and require a complete login for every page that is not public."""
     if request.method not in ("GET", "HEAD") and from_elsewhere(request):
         response = JSONResponse(BEGIN_AGAIN, 403)
     elif login.account_id(request.session) or OPEN.fullmatch(request.scope["path"]):
@@ -111,7 +111,7 @@ async def guard(request: Request, call_next):
     return response
 
 
-# The last one added stands before the others.
+# The middleware that is added last runs first.
 cookie = {"session_cookie": "__Host-shop", "https_only": True, "max_age": 12 * 3600}
 app.add_middleware(SessionMiddleware, secret_key=key_file(DATA / "session.key").hex(), **cookie)
 
@@ -124,24 +124,24 @@ async def unavailable(request: Request, _: totpkit.StoreError):
 
 
 def by_program(request: Request) -> bool:
-    """Tell whether JSON is wanted: by a single-page app, or an app on a phone."""
+    """Return whether the client wants JSON, as single-page and mobile apps do."""
     return "application/json" in request.headers.get("accept", "")
 
 
 async def sent(request: Request) -> dict[str, str]:
-    """Return the texts that were sent, in a form or a JSON object; of what cannot be read, none."""
+    """Return the text fields of a form or a JSON object, or no fields if the body is malformed."""
     try:
         if request.headers.get("content-type", "").startswith("application/json"):
             return TypeAdapter(dict[str, str]).validate_json(await request.body())
         form = {name: text for name, text in (await request.form()).items() if isinstance(text, str)}
-        "".join(form.values()).encode()  # fails for half a character
+        "".join(form.values()).encode()  # fails on a lone surrogate
     except ValueError:
         return {}
     return form
 
 
 def page(request: Request, template: str, result=None, status: int = 200, **shown: object):
-    """Show a page; to a program, the result or what would be shown, with this status."""
+    """Render a page. API clients get the result, or the values of the page, as JSON with this status."""
     if by_program(request):
         return JSONResponse(shown if result is None else result.to_dict(), status)
     common = {"signed_in": login.account_id(request.session), **request.session.pop("told", {})}
@@ -149,7 +149,7 @@ def page(request: Request, template: str, result=None, status: int = 200, **show
 
 
 def tell(request: Request, where: str, result=None, notice: str = "", status: int = 200):
-    """Go to a page, and say there what the visitor may know of a result; to a program, the result."""
+    """Redirect to a page that shows the public part of a result. API clients get the result as JSON."""
     said = {"type": "done"} if result is None else result.to_dict()
     if by_program(request):
         return JSONResponse(said, status)
@@ -160,7 +160,7 @@ def tell(request: Request, where: str, result=None, notice: str = "", status: in
 
 @app.api_route("/signup", methods=["GET", "POST"])
 def sign_up(request: Request, new: Annotated[dict, Depends(sent)]):
-    """Take somebody in, in a worker thread: it waits for a hash."""
+    """Create an account. This view is sync, so the password is hashed in a worker thread."""
     if request.method == "GET":
         return page(request, "signup.html")
     email, password = new.get("username", "").lower(), new.get("password", "")
@@ -175,14 +175,14 @@ def sign_up(request: Request, new: Annotated[dict, Depends(sent)]):
 
 @app.get("/login")
 async def ask(request: Request, by: str = ""):
-    """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    challenge = await login.ask(request.session)
-    if challenge is None:  # somebody is signed in
+    """Show the current step of the login. A reload or a second tab shows the same step."""
+    challenge = await login.challenge(request.session)
+    if challenge is None:  # already signed in
         return RedirectResponse("/", 303)
     if isinstance(challenge, totpkit.Denied):
         return tell(request, "/login", challenge, status=403)
     prompts = [prompt.to_dict() for prompt in challenge.prompts]
-    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
+    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # the selected one first
     waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
     return page(request, f"{prompt['type']}.html", challenge, prompt=prompt, others=others, **waiting)
 
@@ -203,19 +203,19 @@ async def answer(request: Request):
 
 @app.post("/logout")
 async def sign_out(request: Request):
-    """Sign out here. The session is in the cookie: a stolen copy works on, for at most the 12 hours."""
+    """Sign out. The session is in the cookie, so a stolen copy keeps working for up to 12 hours."""
     request.session.clear()
     return tell(request, "/login", notice="You are signed out.")
 
 
-# My account: what its owner may do to the phone, for five minutes after a code.
+# "My account": users can manage the second factor for five minutes after entering a code.
 
 
 @app.get("/")
 async def account(request: Request):
     account_id = login.account_id(request.session)
     status = await auth.status(account_id)
-    if status.confirmed_at is None:  # switched off meanwhile, in another browser
+    if status.confirmed_at is None:  # turned off in another browser
         request.session.clear()
         return tell(request, "/login", totpkit.Denied(totpkit.Reason.PROOF_INVALID), status=403)
     since = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at))
@@ -236,7 +236,7 @@ async def new_phone(request: Request):
 @app.post("/phone")
 async def confirm_phone(request: Request):
     code = (await sent(request)).get("code", "")
-    return await done(request, lambda proof: own.confirm_replacement(proof, code))
+    return await done(request, lambda proof: own.confirm_enrollment(proof, code))
 
 
 @app.post("/codes")
@@ -250,9 +250,9 @@ async def switch_off(request: Request):
 
 
 async def done(request: Request, act, template: str = ""):
-    """Do it, and show what came of it; after five minutes ask for a code again first."""
+    """Perform the action and show its result. Ask for a new code first if the last one is too old."""
     session = request.session
-    match await login.act(session, act):
+    match await login.perform(session, act):
         case totpkit.Challenge() as challenge:
             session["next"] = request.scope["path"] if request.method == "GET" else "/"
             return tell(request, "/login", challenge, "First confirm it with a code of your phone.", 401)

@@ -1,4 +1,4 @@
-"""A login by password and phone in Flask, with everything in SQLite.
+"""Two-factor authentication in Flask. All data is stored in SQLite.
 
 python -m pip install 'totpkit[vault]' flask flask-wtf
 python flask_app.py
@@ -22,7 +22,7 @@ import totpkit
 from totpkit.stores.sqlite import SQLiteStore
 from totpkit.vault import Vault, key_file
 
-os.umask(0o077)  # what is written here is for no other user
+os.umask(0o077)  # only this user can read the files that the app writes
 DATA = Path(os.environ.get("SHOP_DATA", "flask-data"))
 DATA.mkdir(mode=0o700, exist_ok=True)
 
@@ -36,7 +36,7 @@ def query(sql: str, *values: str):
 
 
 query("CREATE TABLE IF NOT EXISTS people (id TEXT PRIMARY KEY, email TEXT UNIQUE, hash TEXT)")
-NOBODY = (None, generate_password_hash(secrets.token_hex()))  # a wrong name takes as long as a wrong password
+NOBODY = (None, generate_password_hash(secrets.token_hex()))  # an unknown email takes just as long
 
 
 def check_password(username: str, password: str) -> str | None:
@@ -48,7 +48,7 @@ def email_of(account_id: str) -> str:
     return query("SELECT email FROM people WHERE id = ?", account_id)[0]
 
 
-# The login: a password, and then a code of the phone or a recovery code.
+# The login: a password, then a code from an authenticator app or a recovery code.
 
 vault = Vault({"1": key_file(DATA / "vault.key")})
 auth = totpkit.Authenticator(SQLiteStore(DATA / "totp.db"), issuer="Acme", vault=vault)
@@ -63,7 +63,7 @@ app.config.update(
     SESSION_COOKIE_NAME="__Host-shop",
     SESSION_COOKIE_SECURE=True,
     SESSION_COOKIE_SAMESITE="Lax",
-    WTF_CSRF_TIME_LIMIT=None,  # as long as the session: "Sign out" on a page from this morning must work
+    WTF_CSRF_TIME_LIMIT=None,  # valid as long as the session, so that "Sign out" works on an old page
 )
 flask_wtf.csrf.CSRFProtect(app)
 WEAK = "Only a sign-in with a code of your phone is enough for that. Is it lost? Move to a new one."
@@ -79,7 +79,7 @@ HEADERS = {
 
 @app.before_request
 def admit():
-    """Let nobody further in who has not passed the whole login."""
+    """Redirect to the login unless it is complete or the page is public."""
     return None if request.endpoint in OPEN or login.account_id(session) else redirect("/login", 303)
 
 
@@ -96,7 +96,7 @@ def on_every_page():
 
 
 def tell(page: str, result=None, notice: str = ""):
-    """Go to a page, and say there what the visitor may know of a result."""
+    """Redirect to a page that shows the public part of a result."""
     said = {} if result is None else result.to_dict()
     told = {"problem": said.get("problem"), "wait": ceil(said.get("retry_after") or 0), "notice": notice}
     session["told"] = told | {"denied": isinstance(result, totpkit.Denied)}
@@ -120,14 +120,14 @@ def sign_up():
 
 @app.get("/login")
 def ask():
-    """Show what the login asks for now: the same after a reload, the back button, in a second tab."""
-    challenge = login.ask(session)
-    if challenge is None:  # somebody is signed in
+    """Show the current step of the login. A reload or a second tab shows the same step."""
+    challenge = login.challenge(session)
+    if challenge is None:  # already signed in
         return redirect("/", 303)
     if isinstance(challenge, totpkit.Denied):
         return tell("/login", challenge)
     prompts, by = [prompt.to_dict() for prompt in challenge.prompts], request.args.get("by")
-    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # first the one asked for
+    prompt, *others = sorted(prompts, key=lambda prompt: prompt["type"] != by)  # the selected one first
     waiting = {"problem": "wait", "wait": ceil(challenge.retry_after)} if challenge.retry_after else {}
     return render_template(f"{prompt['type']}.html", prompt=prompt, others=others, **waiting)
 
@@ -145,7 +145,7 @@ def answer():
 
 @app.errorhandler(flask_wtf.csrf.CSRFError)
 def stale(_):
-    if not session:  # from another site it comes without the cookie, and must not replace it
+    if not session:  # cross-site requests shield_stop_iteration no cookie and must not replace it
         return redirect("/login", 303)
     return tell("/login", totpkit.Denied(totpkit.Reason.TICKET_EXPIRED))
 
@@ -156,14 +156,14 @@ def sign_out():
     return tell("/login", notice="You are signed out.")
 
 
-# My account: what its owner may do to the phone, for five minutes after a code.
+# "My account": users can manage the second factor for five minutes after entering a code.
 
 
 @app.get("/")
 def account():
     account_id = login.account_id(session)
     status = auth.status(account_id)
-    if status.confirmed_at is None:  # switched off meanwhile, in another browser
+    if status.confirmed_at is None:  # turned off in another browser
         session.clear()
         return tell("/login", totpkit.Denied(totpkit.Reason.PROOF_INVALID))
     since, left = time.strftime("%d %B %Y", time.gmtime(status.confirmed_at)), status.recovery_codes_left
@@ -182,7 +182,7 @@ def new_phone():
 
 @app.post("/phone")
 def confirm_phone():
-    return done(lambda proof: own.confirm_replacement(proof, request.form.get("code", "")))
+    return done(lambda proof: own.confirm_enrollment(proof, request.form.get("code", "")))
 
 
 @app.post("/codes")
@@ -196,13 +196,13 @@ def switch_off():
 
 
 def done(act, template: str = ""):
-    """Do it, and show what came of it; after five minutes ask for a code again first."""
-    match login.act(session, act):
+    """Perform the action and show its result. Ask for a new code first if the last one is too old."""
+    match login.perform(session, act):
         case totpkit.Challenge():
             session["next"] = request.path if request.method == "GET" else "/"
             return tell("/login", notice="First confirm it with a code of your phone.")
         case totpkit.Denied(reason=totpkit.Reason.PROOF_INVALID) if login.account_id(session):
-            return tell("/", notice=WEAK)  # in by a recovery code, as another one would be
+            return tell("/", notice=WEAK)  # signed in with a recovery code; a second one would not help
         case totpkit.Denied() as denied:
             return tell("/login", denied)
         case totpkit.Rejected() as rejected:

@@ -7,17 +7,17 @@ from hypothesis import given, strategies as st
 
 from tests.support.account_strategies import moments, records, throttles
 from totpkit import TOTP, Policy, Reason, Rejected, Throttle
-from totpkit._account.attempts import Terms, failed, refusal, unlocked
-from totpkit._account.record import Provision, Record
+from totpkit._account.attempts import Context, failed, refuse, unlock
+from totpkit._account.record import Record, SealedSecret
 from totpkit._account.throttle import DAY
 
 
-def terms(throttle: Throttle, now: float) -> Terms:
+def terms(throttle: Throttle, now: float) -> Context:
     """Return terms under which no secret can be opened."""
-    return Terms(Policy(throttle=throttle), now, closed)
+    return Context(Policy(throttle=throttle), now, closed)
 
 
-def closed(_: Provision) -> TOTP:
+def closed(_: SealedSecret) -> TOTP:
     """Refuse to open a secret, which counting does not need."""
     raise AssertionError("a secret was opened")
 
@@ -26,7 +26,7 @@ def closed(_: Provision) -> TOTP:
 @given(records, throttles(), moments)
 def test_refusal(record: Record, throttle: Throttle, now: float) -> None:
     """From the cap on nothing is answered; before it nothing while a wait lasts, and it says how long."""
-    refused = refusal(record, terms(throttle, now))
+    refused = refuse(record, terms(throttle, now))
     if record.failures >= throttle.cap:
         assert refused == Rejected(Reason.DISABLED)
     elif record.retry_at is not None and now < record.retry_at:
@@ -47,7 +47,7 @@ def test_failed(record: Record, throttle: Throttle, now: float) -> None:
 @given(records)
 def test_unlocked(record: Record) -> None:
     """Unlocking forgets failures and wait alone; a record without any comes back itself."""
-    after = unlocked(record)
+    after = unlock(record)
     assert replace(record, failures=0, retry_at=None) == after
     assert (after is record) == (after == record)
 
@@ -59,7 +59,7 @@ def test_relentless(throttle: Throttle, seconds: float) -> None:
     record, now, answered = Record(), 1_000_000.0, 0
     end = now + seconds
     while now <= end:
-        refused = refusal(record, terms(throttle, now))
+        refused = refuse(record, terms(throttle, now))
         if refused is None:
             answered += 1
             record = failed(record, terms(throttle, now))

@@ -38,7 +38,7 @@ OLD, NEW = bytes(32), bytes(range(32))
 
 
 def waiting(seconds: float) -> Rejected:
-    """Return the refusal during a wait."""
+    """Return the refuse during a wait."""
     return Rejected(Reason.THROTTLED, retry_after=seconds)
 
 
@@ -51,7 +51,7 @@ def test_begin(colour: str) -> None:
     app = App(
         colour, policy=replace(POLICY, digits=8, algorithm=Algorithm.SHA256, period=60, secret_bytes=32)
     )
-    shown = app.auth.begin_enrollment(WHO, LABEL)
+    shown = app.auth.begin_enrollment(WHO, label=LABEL)
     uri = KeyURI.parse(shown.uri)
     assert (uri.account, uri.issuer) == (LABEL, "Acme") == (shown.label, shown.issuer)
     assert uri.otp == TOTP(shown.secret, 8, Algorithm.SHA256, 60)
@@ -74,15 +74,15 @@ def test_secrets_are_new(colour: str) -> None:
 def test_begin_again(colour: str) -> None:
     """The same binding is shown the same picture until it expires, by any process; nothing is written."""
     app = App(colour, store=(tape := Tape()))
-    shown = app.auth.begin_enrollment(WHO, LABEL, "login-1")
+    shown = app.auth.begin_enrollment(WHO, label=LABEL, binding="login-1")
     tape.calls.clear()
     app.clock.advance(599.9)
-    again = app.other(issuer="Renamed").auth.begin_enrollment(WHO, "other label", "login-1")
+    again = app.other(issuer="Renamed").auth.begin_enrollment(WHO, label="other label", binding="login-1")
     assert again == shown
     assert again.qr().svg() == shown.qr().svg()
     assert set(tape.calls) == {"load"}
     app.clock.advance(0.1)
-    later = app.auth.begin_enrollment(WHO, LABEL, "login-1")
+    later = app.auth.begin_enrollment(WHO, label=LABEL, binding="login-1")
     assert later.secret != shown.secret
     assert later.expires_at == app.clock() + 600
 
@@ -92,13 +92,13 @@ def test_begin_again(colour: str) -> None:
 def test_begin_elsewhere(colour: str) -> None:
     """Another binding gets a new secret in place of the one pending, which nobody can confirm any more."""
     app = App(colour)
-    mine = app.auth.begin_enrollment(WHO, LABEL, "mine")
-    yours = app.auth.begin_enrollment(WHO, LABEL, "yours")
+    mine = app.auth.begin_enrollment(WHO, label=LABEL, binding="mine")
+    yours = app.auth.begin_enrollment(WHO, label=LABEL, binding="yours")
     assert mine.secret != yours.secret
     my_code, your_code = (SoftPhone(shown.uri, clock=app.clock).code() for shown in (mine, yours))
-    assert app.auth.confirm_enrollment(WHO, my_code, "mine") == EXPIRED
-    assert app.auth.confirm_enrollment(WHO, my_code, "yours") == MISMATCH
-    assert app.auth.confirm_enrollment(WHO, your_code, "yours")
+    assert app.auth.confirm_enrollment(WHO, my_code, binding="mine") == EXPIRED
+    assert app.auth.confirm_enrollment(WHO, my_code, binding="yours") == MISMATCH
+    assert app.auth.confirm_enrollment(WHO, your_code, binding="yours")
 
 
 @both
@@ -106,7 +106,7 @@ def test_begin_elsewhere(colour: str) -> None:
 def test_lifetime(colour: str, lifetime: float) -> None:
     """A shown secret waits for its first code as long as the policy says."""
     app = App(colour, policy=replace(POLICY, enrollment_lifetime=lifetime))
-    phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     app.clock.advance(lifetime - 0.5)
     assert app.auth.status(WHO).pending
     app.clock.advance(0.5)
@@ -121,7 +121,7 @@ def test_no_code(colour: str, code: Any) -> None:
     app = App(colour, store=(tape := Tape()))
     states = {
         "stranger": lambda: None,
-        "pending": lambda: app.auth.begin_enrollment(WHO, LABEL),
+        "pending": lambda: app.auth.begin_enrollment(WHO, label=LABEL),
         "enrolled": app.enroll,
         "waiting": lambda: app.fail(20),
     }
@@ -145,7 +145,7 @@ def test_no_code(colour: str, code: Any) -> None:
 def test_confirm(colour: str) -> None:
     """The first code takes the secret into use, and is spent: it is no login code."""
     app = App(colour)
-    phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     app.clock.advance(7)
     code = phone.code()
     assert app.auth.confirm_enrollment(WHO, code) == Accepted(STEP)
@@ -161,11 +161,11 @@ def test_confirm(colour: str) -> None:
 def test_confirm_wrong(colour: str) -> None:
     """A wrong code leaves the secret pending and counts; the account is not enrolled by it."""
     app = App(colour)
-    phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL, "b").uri, clock=app.clock)
-    assert app.auth.confirm_enrollment(WHO, wrong(phone), "b") == MISMATCH
-    assert app.auth.confirm_enrollment(WHO, "no code", "b") == MALFORMED
+    phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding="b").uri, clock=app.clock)
+    assert app.auth.confirm_enrollment(WHO, wrong(phone), binding="b") == MISMATCH
+    assert app.auth.confirm_enrollment(WHO, "no code", binding="b") == MALFORMED
     assert app.auth.status(WHO) == Status(pending=True, failures=2)
-    assert app.auth.confirm_enrollment(WHO, phone.code(), "b")
+    assert app.auth.confirm_enrollment(WHO, phone.code(), binding="b")
     assert app.auth.status(WHO).failures == 0
 
 
@@ -175,12 +175,12 @@ def test_confirm_not_mine(colour: str) -> None:
     """Nothing pending, another binding, or too late: EXPIRED, and neither counted nor written."""
     app = App(colour, store=(tape := Tape()))
     assert app.auth.confirm_enrollment(WHO, "000000") == EXPIRED
-    phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL, "mine").uri, clock=app.clock)
+    phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding="mine").uri, clock=app.clock)
     tape.calls.clear()
     for binding in ("", "yours", "Mine", "mine "):
-        assert app.auth.confirm_enrollment(WHO, phone.code(), binding) == EXPIRED
+        assert app.auth.confirm_enrollment(WHO, phone.code(), binding=binding) == EXPIRED
     app.clock.advance(600)
-    assert app.auth.confirm_enrollment(WHO, phone.code(), "mine") == EXPIRED
+    assert app.auth.confirm_enrollment(WHO, phone.code(), binding="mine") == EXPIRED
     assert app.auth.status(WHO) == Status()
     assert set(tape.calls) == {"load"}
 
@@ -192,11 +192,13 @@ def test_cancel(colour: str) -> None:
     app.auth.cancel_enrollment(WHO)
     assert tape.calls == ["load"]
     phone = app.enroll()
-    shown = app.auth.begin_enrollment(WHO, LABEL, "b")
+    shown = app.auth.begin_enrollment(WHO, label=LABEL, binding="b")
     app.auth.cancel_enrollment(WHO)
     assert not app.auth.status(WHO).pending
-    assert app.auth.confirm_enrollment(WHO, SoftPhone(shown.uri, clock=app.clock).code(), "b") == EXPIRED
-    assert app.auth.begin_enrollment(WHO, LABEL, "b").secret != shown.secret
+    assert (
+        app.auth.confirm_enrollment(WHO, SoftPhone(shown.uri, clock=app.clock).code(), binding="b") == EXPIRED
+    )
+    assert app.auth.begin_enrollment(WHO, label=LABEL, binding="b").secret != shown.secret
     assert app.auth.verify(WHO, phone.code())
 
 
@@ -208,7 +210,7 @@ def test_replacement(colour: str) -> None:
     old = app.enroll()
     codes = app.auth.issue_recovery_codes(WHO)
     generation = app.record().generation
-    new = SoftPhone(app.auth.begin_enrollment(WHO, "new phone").uri, clock=app.clock)
+    new = SoftPhone(app.auth.begin_enrollment(WHO, label="new phone").uri, clock=app.clock)
     assert app.auth.provisioning(WHO).label == LABEL
     assert app.auth.verify(WHO, new.code()) == MISMATCH
     assert app.auth.verify(WHO, old.code())
@@ -230,9 +232,9 @@ def test_replacement_starts_its_own_steps(colour: str) -> None:
     app = App(colour)
     old = app.enroll()
     assert app.auth.verify(WHO, old.code(1)) == Accepted(STEP + 2, drift=1)
-    new = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock, slow=30)
+    new = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock, slow=30)
     assert app.auth.confirm_enrollment(WHO, new.code()) == Accepted(STEP, drift=-1)
-    assert app.record().active is not None
+    assert app.record().device is not None
 
 
 IGNORED = {
@@ -253,7 +255,7 @@ IGNORED = {
 def test_app_ignored_parameters(colour: str, numbers: dict[str, int]) -> None:
     """A phone that ignores parameters is told from a wrong code when it confirms; it never passes."""
     app = App(colour, policy=replace(POLICY, **numbers))  # type: ignore[arg-type]
-    uri = app.auth.begin_enrollment(WHO, LABEL).uri
+    uri = app.auth.begin_enrollment(WHO, label=LABEL).uri
     ignorant = SoftPhone(uri, clock=app.clock, ignores_parameters=True)
     good = SoftPhone(uri, clock=app.clock)
     for tries, steps in enumerate((0, -1, 1), 1):
@@ -269,7 +271,7 @@ def test_app_ignored_parameters(colour: str, numbers: dict[str, int]) -> None:
 def test_parameters_of_every_app(colour: str) -> None:
     """With the parameters that every app knows, a wrong code is only wrong."""
     app = App(colour)
-    uri = app.auth.begin_enrollment(WHO, LABEL).uri
+    uri = app.auth.begin_enrollment(WHO, label=LABEL).uri
     phone = SoftPhone(uri, clock=app.clock, ignores_parameters=True)
     assert app.auth.confirm_enrollment(WHO, phone.code(5)) == MISMATCH
     assert app.auth.confirm_enrollment(WHO, phone.code())
@@ -329,7 +331,7 @@ def test_policy_changes(colour: str) -> None:
 @pytest.mark.proves("RFC4226-7.3", "NIST-3.2.2")
 @both
 def test_throttle(colour: str) -> None:
-    """A few failures are free, then each is followed by a longer wait, and the last by the end."""
+    """A few failures are free, then each is follow by a longer wait, and the last by the end."""
     policy = replace(POLICY, throttle=Throttle(free=2, first_wait=10, factor=3, longest_wait=60, cap=6))
     app = App(colour, policy=policy)
     phone = app.enroll()
@@ -367,15 +369,17 @@ SHARED: dict[str, Callable[[App, SoftPhone, tuple[str, ...]], object]] = {
     "malformed resync": lambda app, _, __: app.auth.resync(WHO, "x", "x"),
     "recovery code": lambda app, _, __: app.auth.redeem_recovery_code(WHO, "0" * 16),
     "malformed recovery code": lambda app, _, __: app.auth.redeem_recovery_code(WHO, "0"),
-    "confirmation": lambda app, phone, _: app.auth.confirm_enrollment(WHO, wrong(phone), "b"),
-    "malformed confirmation": lambda app, _, __: app.auth.confirm_enrollment(WHO, "x", "b"),
+    "confirmation": lambda app, phone, _: app.auth.confirm_enrollment(WHO, wrong(phone), binding="b"),
+    "malformed confirmation": lambda app, _, __: app.auth.confirm_enrollment(WHO, "x", binding="b"),
 }
 SUCCESSES: dict[str, Callable[[App, SoftPhone, tuple[str, ...]], object]] = {
     "code": lambda app, phone, _: app.auth.verify(WHO, phone.code()),
     "resync": lambda app, phone, _: app.auth.resync(WHO, phone.code(), phone.code(1)),
     "recovery code": lambda app, _, codes: app.auth.redeem_recovery_code(WHO, codes[0]),
     "confirmation": lambda app, _, __: app.auth.confirm_enrollment(
-        WHO, SoftPhone(app.auth.begin_enrollment(WHO, LABEL, "b").uri, clock=app.clock).code(), "b"
+        WHO,
+        SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding="b").uri, clock=app.clock).code(),
+        "b",
     ),
 }
 
@@ -385,7 +389,7 @@ def prepared(colour: str, policy: Policy = POLICY) -> tuple[App, SoftPhone, tupl
     app = App(colour, policy=policy)
     phone = app.enroll()
     codes = app.auth.issue_recovery_codes(WHO)
-    app.auth.begin_enrollment(WHO, LABEL, "b")
+    app.auth.begin_enrollment(WHO, label=LABEL, binding="b")
     app.told()
     return app, phone, codes
 
@@ -415,7 +419,7 @@ def test_one_budget(colour: str, success: Callable[[App, SoftPhone, tuple[str, .
 @pytest.mark.proves("T09", "NIST-3.2.2")
 @both
 def test_disabled_all_ways(colour: str) -> None:
-    """At the cap no way is answered any more, not even the right code, until the account is unlocked."""
+    """At the cap no way is answered any more, not even the right code, until the account is unlock."""
     app, phone, codes = prepared(colour, replace(POLICY, throttle=Throttle(free=3, cap=3)))
     app.fail(3)
     for way in (*SHARED.values(), *SUCCESSES.values()):
@@ -483,7 +487,7 @@ def test_drift(colour: str) -> None:
         answer = app.auth.verify(WHO, phone.code())
         assert isinstance(answer, Accepted)
         assert answer.drift == -3
-        active = app.record().active
+        active = app.record().device
         assert active is not None
         seen.append(active.drift)
     assert seen == [-1, -2, -3, -3, -3]
@@ -502,7 +506,7 @@ def test_no_drift(colour: str, preset: Policy, codes: list[int]) -> None:
         app.clock.advance(300)
         offset = codes[turn % len(codes)]
         assert app.auth.verify(WHO, phone.code(offset))
-        active = app.record().active
+        active = app.record().device
         assert active is not None
         assert active.drift == 0
     app.clock.advance(300)
@@ -547,7 +551,7 @@ def test_resync_refused(colour: str) -> None:
         assert app.auth.resync(WHO, phone.code(one), phone.code(other)) == expected
         assert app.auth.status(WHO).failures == failures
     app.clock.advance(30)
-    active = app.record().active
+    active = app.record().device
     assert active is not None
     assert (active.drift, active.last_step) == (0, STEP + 21)
     assert app.auth.resync(WHO, phone.code(1), phone.code(2)) == Accepted(STEP + 24, drift=2)
@@ -609,15 +613,15 @@ def test_no_recovery_codes(colour: str) -> None:
 def test_recovery_replaces_one_factor(colour: str) -> None:
     """A recovery code stands in for the phone once: it changes nothing, and needs a credential."""
     app = App(colour)
-    app.auth.begin_enrollment("acct-2", LABEL)
+    app.auth.begin_enrollment("acct-2", label=LABEL)
     assert app.auth.issue_recovery_codes("acct-2") == ()
     phone = app.enroll()
     codes = app.auth.issue_recovery_codes(WHO)
-    pending = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    pending = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     before = app.record()
     assert app.auth.redeem_recovery_code(WHO, codes[0])
     after = app.record()
-    assert replace(after, revision=0, recovery=None) == replace(before, revision=0, recovery=None)
+    assert replace(after, revision=0, recovery_codes=None) == replace(before, revision=0, recovery_codes=None)
     assert app.auth.redeem_recovery_code("acct-2", codes[1]) == NOT_ENROLLED
     assert app.auth.verify(WHO, pending.code()) == MISMATCH
     assert app.auth.verify(WHO, phone.code())
@@ -633,7 +637,7 @@ def test_status(colour: str) -> None:
     assert app.auth.status(WHO) == Status()
     app.enroll()
     app.auth.issue_recovery_codes(WHO)
-    app.auth.begin_enrollment(WHO, LABEL)
+    app.auth.begin_enrollment(WHO, label=LABEL)
     app.fail(5)
     app.clock.advance(10)
     tape.calls.clear()
@@ -654,7 +658,7 @@ def test_status(colour: str) -> None:
 def test_provisioning(colour: str) -> None:
     """The secret in use is shown again byte for byte, whatever the settings are by now."""
     app = App(colour, vault=Vault({"old": OLD}))
-    shown = app.auth.begin_enrollment(WHO, LABEL)
+    shown = app.auth.begin_enrollment(WHO, label=LABEL)
     assert app.auth.confirm_enrollment(WHO, SoftPhone(shown.uri, clock=app.clock).code())
     later = app.other(
         issuer="Renamed", policy=replace(POLICY, digits=8, period=60), vault=Vault({"new": NEW, "old": OLD})
@@ -669,7 +673,7 @@ def test_provisioning(colour: str) -> None:
 def test_provisioning_of_nobody(colour: str) -> None:
     """An account that is not enrolled has nothing to show, a pending secret neither."""
     app = App(colour)
-    app.auth.begin_enrollment(WHO, LABEL)
+    app.auth.begin_enrollment(WHO, label=LABEL)
     with pytest.raises(
         InvalidParameterError, match=r"^account_id must be of an enrolled account: ask status\(\) first$"
     ):
@@ -694,8 +698,8 @@ def test_revoke(colour: str) -> None:
     assert app.auth.status(WHO) == Status(failures=4)
     assert app.auth.verify(WHO, phone.code()) == NOT_ENROLLED
     assert app.auth.redeem_recovery_code(WHO, codes[0]) == NOT_ENROLLED
-    assert app.auth.confirm_enrollment(WHO, "000000", "b") == EXPIRED
-    again = app.auth.begin_enrollment(WHO, LABEL)
+    assert app.auth.confirm_enrollment(WHO, "000000", binding="b") == EXPIRED
+    again = app.auth.begin_enrollment(WHO, label=LABEL)
     assert app.auth.confirm_enrollment(WHO, phone.code()) == MISMATCH
     assert app.auth.status(WHO).retry_after == 30
     app.clock.advance(30)
@@ -751,10 +755,10 @@ def test_forget(colour: str) -> None:
 
 
 CALLS: dict[str, Callable[[App, str], object]] = {
-    "begin_enrollment": lambda app, who: app.auth.begin_enrollment(who, LABEL),
+    "begin_enrollment": lambda app, who: app.auth.begin_enrollment(who, label=LABEL),
     "confirm_enrollment": lambda app, who: app.auth.confirm_enrollment(who, "000000"),
     "cancel_enrollment": lambda app, who: app.auth.cancel_enrollment(who),
-    "import_enrollment": lambda app, who: app.auth.import_enrollment(who, LABEL, TOTP(RFC_SECRET)),
+    "import_enrollment": lambda app, who: app.auth.import_enrollment(who, label=LABEL, totp=TOTP(RFC_SECRET)),
     "verify": lambda app, who: app.auth.verify(who, "000000"),
     "resync": lambda app, who: app.auth.resync(who, "000000", "000000"),
     "issue_recovery_codes": lambda app, who: app.auth.issue_recovery_codes(who),
@@ -786,13 +790,13 @@ def test_bad_enrollment(colour: str) -> None:
     app = App(colour, store=(tape := Tape()))
     for label in ("", "a:b", "a\n", " a", 5, None):
         with pytest.raises(InvalidParameterError, match=r"^label must ") as caught:
-            app.auth.begin_enrollment(WHO, label)  # type: ignore[arg-type]
+            app.auth.begin_enrollment(WHO, label=label)  # type: ignore[arg-type]
         assert caught.value.parameter == "label"
     for binding in (None, 5, b"", "\ud800"):
         with pytest.raises(InvalidParameterError, match=r"^binding "):
-            app.auth.begin_enrollment(WHO, LABEL, binding)  # type: ignore[arg-type]
+            app.auth.begin_enrollment(WHO, label=LABEL, binding=binding)  # type: ignore[arg-type]
         with pytest.raises(InvalidParameterError, match=r"^binding "):
-            app.auth.confirm_enrollment(WHO, "000000", binding)  # type: ignore[arg-type]
+            app.auth.confirm_enrollment(WHO, "000000", binding=binding)  # type: ignore[arg-type]
     assert "swap" not in tape.calls
 
 
@@ -855,10 +859,10 @@ def test_lost_key(colour: str) -> None:
     later = app.other(vault=Vault({"new": NEW}))
     later.auth.unlock(WHO)
     assert later.auth.redeem_recovery_code(WHO, codes[0])
-    active = app.record().active
+    active = app.record().device
     assert active is not None
-    assert active.provision.sealed.startswith("aesgcm:lost:")
-    new = SoftPhone(later.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    assert active.secret.sealed.startswith("aesgcm:lost:")
+    new = SoftPhone(later.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     assert later.auth.confirm_enrollment(WHO, new.code())
     app.clock.advance(30)
     assert later.auth.verify(WHO, new.code())
@@ -891,8 +895,8 @@ def test_moved_record(colour: str) -> None:
         lambda app, phone: app.auth.resync(WHO, phone.code(), phone.code(1)),
         lambda app, _: app.auth.issue_recovery_codes(WHO),
         lambda app, _: app.auth.redeem_recovery_code(WHO, "0" * 16),
-        lambda app, _: app.auth.begin_enrollment(WHO, LABEL, "another"),
-        lambda app, _: app.auth.confirm_enrollment(WHO, "x", "b"),
+        lambda app, _: app.auth.begin_enrollment(WHO, label=LABEL, binding="another"),
+        lambda app, _: app.auth.confirm_enrollment(WHO, "x", binding="b"),
         lambda app, _: app.auth.cancel_enrollment(WHO),
         lambda app, _: app.auth.unlock(WHO),
         lambda app, _: app.auth.reseal(WHO),
@@ -902,20 +906,20 @@ def test_rotation(colour: str, write: Callable[[App, SoftPhone], object]) -> Non
     """Whatever write comes next seals the secret with the newest key, once, and an event tells so."""
     app = App(colour, vault=Vault({"old": OLD}))
     phone = app.enroll()
-    app.auth.begin_enrollment(WHO, LABEL, "b")
+    app.auth.begin_enrollment(WHO, label=LABEL, binding="b")
     app.fail(1)
     shown = app.auth.provisioning(WHO)
     rotated = app.other(vault=Vault({"new": NEW, "old": OLD}))
     assert rotated.auth.status(WHO).enrolled
     assert rotated.auth.provisioning(WHO) == shown
-    active = app.record().active
+    active = app.record().device
     assert active is not None
-    assert active.provision.sealed.startswith("aesgcm:old:")
+    assert active.secret.sealed.startswith("aesgcm:old:")
     rotated.told()
     write(rotated, phone)
-    active = app.record().active
+    active = app.record().device
     assert active is not None
-    assert active.provision.sealed.startswith("aesgcm:new:")
+    assert active.secret.sealed.startswith("aesgcm:new:")
     assert [type(event) for event in rotated.told()].count(events.Resealed) == 1
     assert app.other(vault=Vault({"new": NEW})).auth.provisioning(WHO) == shown
     app.clock.advance(300)
@@ -930,20 +934,20 @@ def test_reseal(colour: str) -> None:
     app = App(colour, vault=Vault({"old": OLD}), store=(tape := Tape()))
     phone = app.enroll()
     app.fail(1)
-    app.auth.begin_enrollment(WHO, LABEL, "b")
+    app.auth.begin_enrollment(WHO, label=LABEL, binding="b")
     before, shown = app.record(), app.auth.provisioning(WHO)
-    assert before.active is not None
+    assert before.device is not None
     rotated = app.other(vault=Vault({"new": NEW, "old": OLD}))
     tape.calls.clear()
     assert [rotated.auth.reseal(WHO), rotated.auth.reseal(WHO)] == [True, False]
     assert tape.calls == ["load", "swap", "load"]
     assert rotated.told() == [events.Resealed(account_id=WHO, at=app.clock())]
     after = app.record()
-    assert after.active is not None
-    sealed = after.active.provision.sealed
+    assert after.device is not None
+    sealed = after.device.secret.sealed
     assert sealed.startswith("aesgcm:new:")
-    active = replace(before.active, provision=replace(before.active.provision, sealed=sealed))
-    assert after == replace(before, revision=before.revision + 1, active=active)
+    active = replace(before.device, secret=replace(before.device.secret, sealed=sealed))
+    assert after == replace(before, revision=before.revision + 1, device=active)
     later = app.other(vault=Vault({"new": NEW}))
     assert later.auth.provisioning(WHO) == shown
     assert later.auth.verify(WHO, phone.code())
@@ -971,7 +975,7 @@ def test_nothing_to_reseal(colour: str) -> None:
     app.enroll()
     app.enroll("acct-2")
     app.auth.revoke("acct-2")
-    app.auth.begin_enrollment("acct-3", LABEL)
+    app.auth.begin_enrollment("acct-3", label=LABEL)
     tape.calls.clear()
     app.told()
     assert app.auth.reseal(WHO) is False
@@ -1002,7 +1006,7 @@ def test_stored_sealed(colour: str) -> None:
     """Neither a secret, pending or in use, nor a recovery code or a binding stands in the record in plain."""
     app = App(colour, vault=Vault({"k": OLD}))
     app.enroll()
-    shown = [app.auth.provisioning(WHO), app.auth.begin_enrollment(WHO, LABEL, "session-4711")]
+    shown = [app.auth.provisioning(WHO), app.auth.begin_enrollment(WHO, label=LABEL, binding="session-4711")]
     codes = app.auth.issue_recovery_codes(WHO)
     stored = app.store.load(WHO) or b""
     for secret in (enrollment.secret for enrollment in shown):
@@ -1029,8 +1033,8 @@ def test_opened_only_to_verify(colour: str) -> None:
         call()
         return list(vault.done)
 
-    assert done(lambda: app.auth.begin_enrollment(WHO, LABEL)) == ["seal enrollment", "open enrollment"]
-    phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    assert done(lambda: app.auth.begin_enrollment(WHO, label=LABEL)) == ["seal enrollment", "open enrollment"]
+    phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     assert done(lambda: app.auth.confirm_enrollment(WHO, "x")) == ["open enrollment"]
     assert done(lambda: app.auth.confirm_enrollment(WHO, phone.code())) == [
         *["open enrollment"] * 2,
@@ -1058,6 +1062,6 @@ def test_system_clock() -> None:
     """Without a clock of the app's the system's decides."""
     app = App(clock=SettableClock())
     auth = type(app.auth)(app.store, issuer="Acme", vault=PLAINTEXT)
-    shown = auth.begin_enrollment(WHO, LABEL)
+    shown = auth.begin_enrollment(WHO, label=LABEL)
     assert auth.confirm_enrollment(WHO, TOTP(shown.secret).now())
     assert auth.status(WHO).failures == 0

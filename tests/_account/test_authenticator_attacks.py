@@ -35,7 +35,7 @@ def crowded(app: App, place: int, account_id: str = WHO) -> TOTP:
     secret = Secret.from_bytes(bytes.fromhex(CROWDED[place]["secret"]))
     planted = app.other(vault=Planted(app.vault, secret.to_bytes()))
     planted.clock.advance(-30 * 60)
-    shown = planted.auth.begin_enrollment(account_id, LABEL)
+    shown = planted.auth.begin_enrollment(account_id, label=LABEL)
     assert shown.secret == secret
     codes = TOTP(secret)
     assert planted.auth.confirm_enrollment(account_id, codes.at(app.clock()))
@@ -216,7 +216,7 @@ def test_fresh_logins_share_one_counter(colour: str) -> None:
     [
         lambda app: app.auth.status(WHO),
         lambda app: app.auth.provisioning(WHO),
-        lambda app: app.auth.begin_enrollment(WHO, LABEL, "b"),
+        lambda app: app.auth.begin_enrollment(WHO, label=LABEL, binding="b"),
         lambda app: app.auth.cancel_enrollment(WHO),
         lambda app: app.auth.issue_recovery_codes(WHO),
         lambda app: app.auth.revoke(WHO),
@@ -387,7 +387,7 @@ def test_parallel_confirmations(colour: str, *, gated: bool) -> None:
     """T19: of 16 confirmations at once one wins, and only its phone works."""
     app = App(colour)
     old = app.enroll()
-    code = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock).code()
+    code = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock).code()
     apps = endpoints(app, 16, gated=gated)
     answers = at_once([partial(app.auth.confirm_enrollment, WHO, code) for app in apps])
     assert answers.count(Accepted(STEP + 1)) == 1
@@ -405,8 +405,8 @@ def test_parallel_enrollments(colour: str, *, gated: bool) -> None:
     apps = endpoints(app, 8, gated=gated)
 
     def login(app: App, binding: str) -> SoftPhone | None:
-        phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL, binding).uri, clock=app.clock)
-        return phone if app.auth.confirm_enrollment(WHO, phone.code(), binding) else None
+        phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding=binding).uri, clock=app.clock)
+        return phone if app.auth.confirm_enrollment(WHO, phone.code(), binding=binding) else None
 
     phones = at_once([partial(login, app, f"login-{n}") for n, app in enumerate(apps)])
     app.clock.advance(30)
@@ -427,7 +427,7 @@ def test_begin_over_an_active_one(colour: str) -> None:
     app = App(colour)
     phone = app.enroll()
     for n in range(5):
-        app.auth.begin_enrollment(WHO, "attacker", f"login-{n}")
+        app.auth.begin_enrollment(WHO, label="attacker", binding=f"login-{n}")
         app.clock.advance(30)
         assert app.auth.verify(WHO, phone.code())
     assert app.auth.provisioning(WHO).label == LABEL
@@ -438,7 +438,7 @@ def test_begin_over_an_active_one(colour: str) -> None:
 def test_confirmation_code_as_login_code(colour: str) -> None:
     """T20: the code that confirmed does not work as the first login code, nor an earlier one."""
     app = App(colour)
-    phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     code, earlier = phone.code(), phone.code(-1)
     assert app.auth.confirm_enrollment(WHO, code)
     assert [app.auth.verify(WHO, typed) for typed in (code, earlier)] == [REPLAYED] * 2
@@ -451,9 +451,9 @@ def test_off_and_on_again(colour: str) -> None:
     app = App(colour)
     seen = set()
     for _ in range(3):
-        shown = app.auth.begin_enrollment(WHO, LABEL, "b")
+        shown = app.auth.begin_enrollment(WHO, label=LABEL, binding="b")
         seen.add(shown.secret)
-        assert app.auth.confirm_enrollment(WHO, SoftPhone(shown.uri, clock=app.clock).code(), "b")
+        assert app.auth.confirm_enrollment(WHO, SoftPhone(shown.uri, clock=app.clock).code(), binding="b")
         app.auth.revoke(WHO)
     assert len(seen) == 3
 
@@ -463,10 +463,10 @@ def test_off_and_on_again(colour: str) -> None:
 def test_secret_shown_to_another_login(colour: str) -> None:
     """T37: a secret that an attacker's login was shown is never the one that the owner's login confirms."""
     app = App(colour)
-    theirs = SoftPhone(app.auth.begin_enrollment(WHO, LABEL, "attacker").uri, clock=app.clock)
-    mine = SoftPhone(app.auth.begin_enrollment(WHO, LABEL, "owner").uri, clock=app.clock)
-    assert app.auth.confirm_enrollment(WHO, theirs.code(), "attacker") == EXPIRED
-    assert app.auth.confirm_enrollment(WHO, mine.code(), "owner")
+    theirs = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding="attacker").uri, clock=app.clock)
+    mine = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding="owner").uri, clock=app.clock)
+    assert app.auth.confirm_enrollment(WHO, theirs.code(), binding="attacker") == EXPIRED
+    assert app.auth.confirm_enrollment(WHO, mine.code(), binding="owner")
     app.clock.advance(30)
     assert app.auth.verify(WHO, theirs.code()) == MISMATCH
     assert app.auth.verify(WHO, mine.code())
@@ -485,7 +485,7 @@ def test_locked_is_enrolled(colour: str) -> None:
     assert lost.auth.status(WHO).enrolled
     with pytest.raises(VaultError):
         lost.auth.provisioning(WHO)
-    lost.auth.begin_enrollment(WHO, LABEL)
+    lost.auth.begin_enrollment(WHO, label=LABEL)
     assert lost.auth.status(WHO).enrolled
 
 
@@ -496,15 +496,15 @@ def test_revoked(colour: str) -> None:
     app = App(colour)
     phone = app.enroll()
     recovery = app.auth.issue_recovery_codes(WHO)
-    pending = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    pending = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     app.fail(4)
     app.auth.revoke(WHO)
-    again = SoftPhone(app.auth.begin_enrollment(WHO, LABEL, "new").uri, clock=app.clock)
+    again = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding="new").uri, clock=app.clock)
     assert app.auth.confirm_enrollment(WHO, pending.code()) == EXPIRED
-    assert app.auth.confirm_enrollment(WHO, pending.code(), "new") == MISMATCH
+    assert app.auth.confirm_enrollment(WHO, pending.code(), binding="new") == MISMATCH
     assert app.auth.status(WHO).retry_after == 30.0
     app.clock.advance(30)
-    assert app.auth.confirm_enrollment(WHO, again.code(), "new")
+    assert app.auth.confirm_enrollment(WHO, again.code(), binding="new")
     app.clock.advance(30)
     assert app.auth.verify(WHO, phone.code()) == MISMATCH
     assert app.auth.redeem_recovery_code(WHO, recovery[0]) == MISMATCH
@@ -516,19 +516,19 @@ def test_secret_moved_to_another_account() -> None:
     app = App(vault=Vault({"k": bytes(32)}), store=MemoryStore())
     phone = app.enroll()
     app.enroll("victim")
-    pending = SoftPhone(app.auth.begin_enrollment("victim", LABEL).uri, clock=app.clock)
-    mine, theirs = app.record().active, app.record("victim").active
+    pending = SoftPhone(app.auth.begin_enrollment("victim", label=LABEL).uri, clock=app.clock)
+    mine, theirs = app.record().device, app.record("victim").device
     waits = app.record("victim").pending
     assert mine is not None
     assert theirs is not None
     assert waits is not None
-    for sealed, code in ((mine.provision.sealed, phone.code()), (waits.provision.sealed, pending.code())):
-        swapped = replace(theirs, provision=replace(theirs.provision, sealed=sealed))
-        app.rewrite("victim", active=swapped)
+    for sealed, code in ((mine.secret.sealed, phone.code()), (waits.secret.sealed, pending.code())):
+        swapped = replace(theirs, secret=replace(theirs.secret, sealed=sealed))
+        app.rewrite("victim", device=swapped)
         with pytest.raises(VaultError):
             app.auth.verify("victim", code)
     plain = PLAINTEXT.seal(bytes(20), account_id="victim", purpose="credential")
-    app.rewrite("victim", active=replace(theirs, provision=replace(theirs.provision, sealed=plain)))
+    app.rewrite("victim", device=replace(theirs, secret=replace(theirs.secret, sealed=plain)))
     with pytest.raises(VaultError):
         app.auth.verify("victim", TOTP(Secret.from_bytes(bytes(20))).at(app.clock()))
 
@@ -540,7 +540,7 @@ def test_accounts_that_look_alike(colour: str) -> None:
     app = App(colour)
     ids = ["alice", "Alice", "alice ", "al\u00efce", "ali\u0308ce", "\uff41lice", "al\u0131ce"]
     phones = {
-        account_id: SoftPhone(app.auth.begin_enrollment(account_id, LABEL).uri, clock=app.clock)
+        account_id: SoftPhone(app.auth.begin_enrollment(account_id, label=LABEL).uri, clock=app.clock)
         for account_id in ids
     }
     for account_id, phone in phones.items():

@@ -15,8 +15,8 @@ from tests._otp.test_canaries import told
 from tests.support.authenticators import POLICY, WHO, App, both, wrong
 from tests.support.fakes import Planted
 from totpkit import HOTP, TOTP, Policy, RecordError, Secret, StoreError, TotpkitError, VaultError
-from totpkit._account.attempts import Terms
-from totpkit._account.records import Change
+from totpkit._account.attempts import Context
+from totpkit._account.records import Update
 from totpkit._account.sealing import Sealing
 from totpkit.stores._failures import answered
 from totpkit.stores.memory import MemoryStore
@@ -79,7 +79,7 @@ class World:
         self.app = App(colour, store=store, vault=Planted(cipher, RAW))
         self.phone = self.app.enroll()
         self.recovery = self.app.auth.issue_recovery_codes(WHO)
-        self.pending = self.app.auth.begin_enrollment(WHO, "alice", BINDING)
+        self.pending = self.app.auth.begin_enrollment(WHO, label="alice", binding=BINDING)
         assert TOTP(SECRET).at(self.app.clock()) == self.phone.code()
         texts = [*forms(RAW), *forms(self.pending.secret.to_bytes()), *forms(KEY), BINDING]
         # A message that quoted a part of a secret would give that part away.
@@ -93,15 +93,19 @@ class World:
 
 
 OPERATIONS: dict[str, Callable[[World], object]] = {
-    "begin": lambda world: world.app.auth.begin_enrollment(WHO, "alice", BINDING),
-    "begin elsewhere": lambda world: world.app.auth.begin_enrollment(WHO, "alice", BINDING + "x"),
-    "confirm": lambda world: world.app.auth.confirm_enrollment(
-        WHO, SoftPhone(world.pending.uri, clock=world.app.clock).code(), BINDING
+    "begin": lambda world: world.app.auth.begin_enrollment(WHO, label="alice", binding=BINDING),
+    "begin elsewhere": lambda world: world.app.auth.begin_enrollment(
+        WHO, label="alice", binding=BINDING + "x"
     ),
-    "wrong confirm": lambda world: world.app.auth.confirm_enrollment(WHO, world.phone.code(), BINDING),
+    "confirm": lambda world: world.app.auth.confirm_enrollment(
+        WHO, SoftPhone(world.pending.uri, clock=world.app.clock).code(), binding=BINDING
+    ),
+    "wrong confirm": lambda world: world.app.auth.confirm_enrollment(
+        WHO, world.phone.code(), binding=BINDING
+    ),
     "cancel": lambda world: world.app.auth.cancel_enrollment(WHO),
-    "import": lambda world: world.app.auth.import_enrollment("acct-2", "alice", TOTP(SECRET)),
-    "import again": lambda world: world.app.auth.import_enrollment(WHO, "alice", TOTP(SECRET)),
+    "import": lambda world: world.app.auth.import_enrollment("acct-2", label="alice", totp=TOTP(SECRET)),
+    "import again": lambda world: world.app.auth.import_enrollment(WHO, label="alice", totp=TOTP(SECRET)),
     "verify": lambda world: world.app.auth.verify(WHO, world.phone.code()),
     "wrong code": lambda world: world.app.auth.verify(WHO, wrong(world.phone)),
     "secret as code": lambda world: world.app.auth.verify(WHO, SECRET.to_base32()),
@@ -126,16 +130,26 @@ MISTAKES: dict[str, Callable[[World], object]] = {
     "label that is a secret": lambda world: world.app.auth.begin_enrollment(
         "acct-2", SECRET.to_base32() + ":"
     ),
-    "label that is bytes": lambda world: world.app.auth.begin_enrollment("acct-2", RAW),  # type: ignore[arg-type]
-    "binding that is bytes": lambda world: world.app.auth.begin_enrollment(WHO, "a", BINDING.encode()),  # type: ignore[arg-type]
-    "binding with a surrogate": lambda world: world.app.auth.begin_enrollment(WHO, "a", BINDING + "\ud800"),
-    "import of a secret": lambda world: world.app.auth.import_enrollment("acct-2", "a", SECRET),  # type: ignore[arg-type]
-    "import of base32": lambda world: world.app.auth.import_enrollment("acct-2", "a", SECRET.to_base32()),  # type: ignore[arg-type]
-    "import of another kind": lambda world: world.app.auth.import_enrollment("acct-2", "a", HOTP(SECRET)),  # type: ignore[arg-type]
-    "import of a t0": lambda world: world.app.auth.import_enrollment("acct-2", "a", TOTP(SECRET, t0=1)),
+    "label that is bytes": lambda world: world.app.auth.begin_enrollment("acct-2", label=RAW),  # type: ignore[arg-type]
+    "binding that is bytes": lambda world: world.app.auth.begin_enrollment(
+        WHO, label="a", binding=BINDING.encode()
+    ),  # type: ignore[arg-type]
+    "binding with a surrogate": lambda world: world.app.auth.begin_enrollment(
+        WHO, label="a", binding=BINDING + "\ud800"
+    ),
+    "import of a secret": lambda world: world.app.auth.import_enrollment("acct-2", label="a", totp=SECRET),  # type: ignore[arg-type]
+    "import of base32": lambda world: world.app.auth.import_enrollment(
+        "acct-2", label="a", totp=SECRET.to_base32()
+    ),  # type: ignore[arg-type]
+    "import of another kind": lambda world: world.app.auth.import_enrollment(
+        "acct-2", label="a", totp=HOTP(SECRET)
+    ),  # type: ignore[arg-type]
+    "import of a t0": lambda world: world.app.auth.import_enrollment(
+        "acct-2", label="a", totp=TOTP(SECRET, t0=1)
+    ),
     "import by a strict policy": lambda world: world.app.other(
         policy=replace(POLICY, shortest_secret=21, secret_bytes=21)
-    ).auth.import_enrollment("acct-2", "a", TOTP(SECRET)),
+    ).auth.import_enrollment("acct-2", label="a", totp=TOTP(SECRET)),
     "last step that is a secret": lambda world: world.app.auth.import_enrollment(
         "acct-2",
         "a",
@@ -287,15 +301,15 @@ def test_parts(sealed: bool) -> None:  # noqa: FBT001 - a parameter of the test
     world = World("sync", vault=cipher if isinstance(cipher, Vault) else None)
     accounts = world.app.auth._accounts
     record = world.app.record()
-    assert record.active is not None
+    assert record.device is not None
     assert record.pending is not None
     sealing = Sealing(cipher, WHO)
     parts = [
         *[world.app.auth, accounts, accounts.ledger, accounts.herald, accounts._decoy, vars(accounts)],
         *[cipher, vars(cipher) if isinstance(cipher, Vault) else None, world.driver.store, world.phone],
-        *[vars(world.phone), record, record.active, record.pending, record.recovery, sealing],
-        *[Terms(POLICY, 0.0, sealing.in_use), Change(WHO, 0.0, record, replace(record), None)],
-        *[sealing.in_use(record.active.provision), world.pending, world.app.auth.provisioning(WHO)],
+        *[vars(world.phone), record, record.device, record.pending, record.recovery_codes, sealing],
+        *[Context(POLICY, 0.0, sealing.in_use), Update(WHO, 0.0, record, replace(record), None)],
+        *[sealing.in_use(record.device.secret), world.pending, world.app.auth.provisioning(WHO)],
     ]
     for part in parts:
         for text in (repr(part), str(part), f"{part}", repr([part])):
@@ -307,8 +321,8 @@ def test_pickles() -> None:
     """What holds a secret in the open cannot be pickled; what can be, holds none."""
     world = World("sync", vault=Vault({"k": KEY}))
     record = world.app.record()
-    assert record.active is not None
-    for held in (world.pending, Sealing(Vault({"k": KEY}), WHO).in_use(record.active.provision), world.phone):
+    assert record.device is not None
+    for held in (world.pending, Sealing(Vault({"k": KEY}), WHO).in_use(record.device.secret), world.phone):
         with pytest.raises((TypeError, AttributeError)) as caught:
             pickle.dumps(held)
         assert world.leaks(str(caught.value)) == []

@@ -27,37 +27,37 @@ def at(now: float, kind: type[Event], **more: Any) -> Event:
 
 
 def refused(reason: Reason, failures: int, now: float = NOW) -> Event:
-    """Return the event of a refusal."""
+    """Return the event of a refuse."""
     return at(now, events.CodeRejected, reason=reason, failures=failures)
 
 
 @pytest.mark.proves("NIST-4.1")
 @both
 def test_enrollment(colour: str) -> None:
-    """Enrollment tells when a secret was made, each refusal, and the confirmation; what is not new is not."""
+    """Enrollment tells when a secret was made, each refuse, and the confirmation; what is not new is not."""
     app = App(colour)
-    phone = SoftPhone(app.auth.begin_enrollment(WHO, LABEL, "b").uri, clock=app.clock)
+    phone = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL, binding="b").uri, clock=app.clock)
     assert app.told() == [at(START, events.EnrollmentBegun, expires_at=START + 600)]
-    app.auth.begin_enrollment(WHO, LABEL, "b")
+    app.auth.begin_enrollment(WHO, label=LABEL, binding="b")
     assert app.told() == []
-    app.auth.confirm_enrollment(WHO, wrong(phone), "b")
-    app.auth.confirm_enrollment(WHO, "x", "b")
-    app.auth.confirm_enrollment(WHO, phone.code(), "other")
+    app.auth.confirm_enrollment(WHO, wrong(phone), binding="b")
+    app.auth.confirm_enrollment(WHO, "x", binding="b")
+    app.auth.confirm_enrollment(WHO, phone.code(), binding="other")
     assert app.told() == [
         refused(Reason.MISMATCH, 1, START),
         refused(Reason.MALFORMED, 2, START),
         refused(Reason.EXPIRED, 2, START),
     ]
-    app.auth.confirm_enrollment(WHO, phone.code(), "b")
+    app.auth.confirm_enrollment(WHO, phone.code(), binding="b")
     assert app.told() == [at(START, events.EnrollmentConfirmed, replaced=False)]
     app.clock.advance(5)
-    new = SoftPhone(app.auth.begin_enrollment(WHO, LABEL).uri, clock=app.clock)
+    new = SoftPhone(app.auth.begin_enrollment(WHO, label=LABEL).uri, clock=app.clock)
     app.auth.confirm_enrollment(WHO, new.code())
     assert app.told() == [
         at(START + 5, events.EnrollmentBegun, expires_at=START + 605),
         at(START + 5, events.EnrollmentConfirmed, replaced=True),
     ]
-    app.auth.begin_enrollment(WHO, LABEL)
+    app.auth.begin_enrollment(WHO, label=LABEL)
     app.told()
     app.auth.cancel_enrollment(WHO)
     app.auth.cancel_enrollment(WHO)
@@ -66,9 +66,9 @@ def test_enrollment(colour: str) -> None:
 
 @both
 def test_ignored_parameters(colour: str) -> None:
-    """A phone that ignored parameters is told as the reason of a refusal."""
+    """A phone that ignored parameters is told as the reason of a refuse."""
     app = App(colour, policy=replace(POLICY, digits=8))
-    uri = app.auth.begin_enrollment(WHO, LABEL).uri
+    uri = app.auth.begin_enrollment(WHO, label=LABEL).uri
     app.told()
     app.auth.confirm_enrollment(WHO, SoftPhone(uri, clock=app.clock, ignores_parameters=True).code())
     assert app.told() == [refused(Reason.APP_IGNORED_PARAMETERS, 1, START)]
@@ -222,8 +222,8 @@ OPERATIONS: dict[str, Callable[[App, SoftPhone, tuple[str, ...]], object]] = {
     "resync": lambda app, phone, _: app.auth.resync(WHO, phone.code(), phone.code(1)),
     "recovery code": lambda app, _, codes: app.auth.redeem_recovery_code(WHO, codes[0]),
     "wrong recovery code": lambda app, _, __: app.auth.redeem_recovery_code(WHO, "0" * 16),
-    "enrollment": lambda app, _, __: app.auth.begin_enrollment(WHO, LABEL),
-    "confirmation": lambda app, _, __: app.auth.confirm_enrollment(WHO, "000000", "b"),
+    "enrollment": lambda app, _, __: app.auth.begin_enrollment(WHO, label=LABEL),
+    "confirmation": lambda app, _, __: app.auth.confirm_enrollment(WHO, "000000", binding="b"),
     "codes": lambda app, _, __: app.auth.issue_recovery_codes(WHO),
     "unlock": lambda app, _, __: app.auth.unlock(WHO),
     "revoke": lambda app, _, __: app.auth.revoke(WHO),
@@ -236,7 +236,7 @@ def world(colour: str, **choices: Any) -> tuple[App, SoftPhone, tuple[str, ...]]
     app = App(colour, **choices)
     phone = app.enroll()
     codes = app.auth.issue_recovery_codes(WHO)
-    app.auth.begin_enrollment(WHO, LABEL, "b")
+    app.auth.begin_enrollment(WHO, label=LABEL, binding="b")
     app.fail(1)
     app.told()
     return app, phone, codes

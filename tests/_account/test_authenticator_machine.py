@@ -27,7 +27,7 @@ from tests.vectors import load
 from totpkit import Accepted, Algorithm, KeyURI, Policy, Reason, Rejected, Secret, Status, Throttle, Window
 from totpkit._account.enrollment import imported, revoked
 from totpkit._account.record import Record
-from totpkit._account.recovery_codes import RecoverySet
+from totpkit._account.recovery_codes import RecoveryCodeSet
 from totpkit._otp.totp import TOTP
 from totpkit._otp.truncation import NumberAt
 from totpkit.stores.memory import MemoryStore
@@ -141,7 +141,7 @@ class Life(RuleBasedStateMachine):
         """Ask for a secret to show."""
         account, before = self.accounts[who], self.raw(who)
         again = account.will_show_again(binding, self.clock())
-        shown = self.app.auth.begin_enrollment(who, f"{who}@example.com", binding)
+        shown = self.app.auth.begin_enrollment(who, label=f"{who}@example.com", binding=binding)
         codes = KeyURI.parse(shown.uri).otp
         assert isinstance(codes, TOTP)
         fresh = Phone(codes.secret.to_bytes(), codes.digits, codes.algorithm, codes.period)
@@ -191,8 +191,8 @@ class Life(RuleBasedStateMachine):
         taken = self.app.auth.import_enrollment(who, f"{who}@example.com", totp, last_step=last, drift=drift)
         assert account.take_over(phone, last, drift, self.clock()) == taken
         assert (self.raw(who) == before) == (not taken)
-        if taken and account.active:
-            self.spent[phone.raw] = [(phone.code(account.active.last_step), account.active.last_step)]
+        if taken and account.device:
+            self.spent[phone.raw] = [(phone.code(account.device.last_step), account.device.last_step)]
         IMPORTED.add(taken)
 
     @rule(who=whos, steps=st.integers(1, 4), offset=st.sampled_from([0, -1, 1, -2, 2]))
@@ -204,7 +204,7 @@ class Life(RuleBasedStateMachine):
     @rule(who=whos, kind=kinds, offset=offsets)
     def verify(self, who: str, kind: str, offset: int) -> None:
         """Log in with some code."""
-        active = self.accounts[who].active
+        active = self.accounts[who].device
         phone, drift = (active.phone, active.drift) if active else (None, 0)
         code = self.code(phone, kind, offset + drift)
         answer = self.asked(who, "verify", code)
@@ -220,7 +220,7 @@ class Life(RuleBasedStateMachine):
     def resync(self, who: str, later: int, offset: int, gap: int, malformed: int) -> None:
         """Resynchronise with two codes, consecutive or not."""
         self.clock.advance(later)
-        active = self.accounts[who].active
+        active = self.accounts[who].device
         phone = active.phone if active else Phone(b"x", 6, "SHA1", 30)
         end = phone.step(self.clock()) + offset
         pair = phone.code(end - gap), "x" if malformed == 0 else phone.code(end)
@@ -232,7 +232,7 @@ class Life(RuleBasedStateMachine):
         """Issue new recovery codes."""
         self.old_recovery += sorted(self.accounts[who].unspent)
         codes = self.app.auth.issue_recovery_codes(who)
-        assert len(codes) == (self.policy.recovery_codes if self.accounts[who].active else 0)
+        assert len(codes) == (self.policy.recovery_codes if self.accounts[who].device else 0)
         self.accounts[who].issue(codes)
 
     @rule(who=whos, kind=st.sampled_from(["unspent"] * 4 + ["spent", "old", "wrong", "malformed"]))
@@ -270,12 +270,12 @@ class Life(RuleBasedStateMachine):
         for who in WHOS:
             self.unlock(who)
 
-    @precondition(lambda self: not all(account.active for account in self.accounts.values()))
+    @precondition(lambda self: not all(account.device for account in self.accounts.values()))
     @rule(binding=bindings)
     def enroll_all(self, binding: str) -> None:
         """Enroll whoever is not enrolled: so that more is reached than refusals."""
         for who in WHOS:
-            if self.accounts[who].active is None:
+            if self.accounts[who].device is None:
                 self.unlock(who)
                 self.enroll(who, binding)
 
@@ -283,7 +283,7 @@ class Life(RuleBasedStateMachine):
     def revoke(self, who: str, again: int) -> None:
         """End a credential, now and then; where there is none, whenever it is drawn."""
         account = self.accounts[who]
-        if again == 0 or not (account.active or account.waiting):
+        if again == 0 or not (account.device or account.waiting):
             self.old_recovery += sorted(account.unspent)
             self.app.auth.revoke(who)
             account.revoke(self.clock())
@@ -299,7 +299,7 @@ class Life(RuleBasedStateMachine):
     @rule(who=whos)
     def show_again(self, who: str) -> None:
         """Show the secret in use again, and seal it anew: it is the same then."""
-        active = self.accounts[who].active
+        active = self.accounts[who].device
         if active is not None:
             assert self.app.auth.provisioning(who).secret.to_bytes() == active.phone.raw
         self.app.auth.reseal(who)
@@ -314,7 +314,7 @@ class Life(RuleBasedStateMachine):
         shared = [found["code"] for found in CROWDED if found["secret"] == phone.raw.hex()]
         step = max(phone.step(self.clock()) + offset, 0)
         right = phone.code(step)
-        others = [account.active.phone for account in self.accounts.values() if account.active]
+        others = [account.device.phone for account in self.accounts.values() if account.device]
         return {
             "spelled": f" {right[:3]}-{right[3:]} ",
             "spent": spent[-1 - abs(offset) % len(spent)][0] if spent else right,
@@ -357,7 +357,7 @@ class Life(RuleBasedStateMachine):
 
     def spend(self, who: str, code: str, step: int) -> None:
         """Check by all that was ever accepted that this code was not, and keep it."""
-        active = self.accounts[who].active
+        active = self.accounts[who].device
         assert active is not None
         window = self.policy.window
         # What was spent lies too far back for the window, or was another code.
@@ -371,7 +371,7 @@ class Life(RuleBasedStateMachine):
     def same_status(self) -> None:
         """Every account is as the model has it."""
         for who, account in getattr(self, "accounts", {}).items():
-            refused, now, active = account.refusal(self.clock()), self.clock(), account.active
+            refused, now, active = account.refusal(self.clock()), self.clock(), account.device
             expected = Status(
                 enrolled=active is not None,
                 pending=account.waiting is not None and now < account.waiting.expires_at,
@@ -384,11 +384,11 @@ class Life(RuleBasedStateMachine):
             )
             assert expected == self.app.auth.status(who)
             raw = self.raw(who)
-            record = Record.EMPTY if raw is None else Record.from_bytes(raw)
+            record = Record.EMPTY if raw is None else read_record(raw)
             assert account.generation == record.generation
             if active is not None:
-                assert record.active is not None
-                assert (active.last_step, active.drift) == (record.active.last_step, record.active.drift)
+                assert record.device is not None
+                assert (active.last_step, active.drift) == (record.device.last_step, record.device.drift)
 
 
 # What any run worth its name reaches: a machine that only ever sees refusals would find no fault.
@@ -469,13 +469,13 @@ def attempts_prolong_the_wait(patch: pytest.MonkeyPatch) -> None:
 
 
 def unlock_forgets_spent_codes(patch: pytest.MonkeyPatch) -> None:
-    """Lower the last step when an account is unlocked."""
+    """Lower the last step when an account is unlock."""
 
-    def unlocked(record: Record) -> Record:
-        active = record.active and replace(record.active, last_step=0)
-        return replace(record, failures=0, retry_at=None, active=active)
+    def unlock(record: Record) -> Record:
+        active = record.device and replace(record.device, last_step=0)
+        return replace(record, failures=0, retry_at=None, device=active)
 
-    patch.setattr("totpkit._account.service.unlocked", unlocked)
+    patch.setattr("totpkit._account.service.unlocked", unlock)
 
 
 def pending_is_anybodys(patch: pytest.MonkeyPatch) -> None:
@@ -486,7 +486,7 @@ def pending_is_anybodys(patch: pytest.MonkeyPatch) -> None:
 def recovery_codes_stay(patch: pytest.MonkeyPatch) -> None:
     """Accept a recovery code without spending it."""
     patch.setattr(
-        RecoverySet, "spend", lambda self, digest: self if digest in self.unspent else Reason.MISMATCH
+        RecoveryCodeSet, "spend", lambda self, digest: self if digest in self.unspent else Reason.MISMATCH
     )
 
 
@@ -494,8 +494,8 @@ def failures_move_drift(patch: pytest.MonkeyPatch) -> None:
     """Let a wrong code move the drift."""
 
     def change(before: Record, after: Record, answer: Any, *_: Any) -> Any:
-        if answer == Rejected(Reason.MISMATCH) and before.active is not None:
-            return replace(after, active=replace(before.active, drift=before.active.drift + 1)), answer
+        if answer == Rejected(Reason.MISMATCH) and before.device is not None:
+            return replace(after, device=replace(before.device, drift=before.device.drift + 1)), answer
         return after, answer
 
     wrapped(patch, "totpkit._account.service.verified", change)
@@ -517,8 +517,8 @@ def confirmation_spends_nothing(patch: pytest.MonkeyPatch) -> None:
     """Let the confirmation code pass once more."""
 
     def change(_: Record, after: Record, answer: Any, *__: Any) -> Any:
-        if answer and after.active is not None:
-            return replace(after, active=replace(after.active, last_step=after.active.last_step - 1)), answer
+        if answer and after.device is not None:
+            return replace(after, device=replace(after.device, last_step=after.device.last_step - 1)), answer
         return after, answer
 
     wrapped(patch, "totpkit._account.service.confirmed", change)
@@ -549,13 +549,13 @@ def success_forgives_nothing(patch: pytest.MonkeyPatch) -> None:
 def no_cap(patch: pytest.MonkeyPatch) -> None:
     """Answer after the cap."""
 
-    def refusal(record: Record, terms: Any) -> Rejected | None:
+    def refuse(record: Record, terms: Any) -> Rejected | None:
         if record.retry_at is not None and terms.now < record.retry_at:
             return Rejected(Reason.THROTTLED, retry_after=record.retry_at - terms.now)
         return None
 
     for module in ("_verification", "_enrolling", "_recovering", "_accounts"):
-        patch.setattr(f"totpkit.{module}.refusal", refusal)
+        patch.setattr(f"totpkit.{module}.refusal", refuse)
 
 
 def recovery_has_its_own_budget(patch: pytest.MonkeyPatch) -> None:
@@ -585,7 +585,7 @@ def revoke_keeps_recovery(patch: pytest.MonkeyPatch) -> None:
     """Leave recovery codes to the next credential."""
     patch.setattr(
         "totpkit._account.service.revoked",
-        lambda record, now: replace(revoked(record, now), recovery=record.recovery),
+        lambda record, now: replace(revoked(record, now), recovery=record.recovery_codes),
     )
 
 
@@ -593,7 +593,7 @@ def revoke_ends_nothing_where_nothing_is(patch: pytest.MonkeyPatch) -> None:
     """Leave an account without a secret as it is."""
     patch.setattr(
         "totpkit._account.service.revoked",
-        lambda record, now: revoked(record, now) if record.active or record.pending else record,
+        lambda record, now: revoked(record, now) if record.device or record.pending else record,
     )
 
 
@@ -617,8 +617,8 @@ def import_spends_nothing(patch: pytest.MonkeyPatch) -> None:
     """Let codes pass that were spent elsewhere."""
 
     def change(_: Record, after: Record, taken: Any, *__: Any) -> Any:
-        active = after.active and replace(after.active, last_step=0)
-        return (replace(after, active=active) if taken else after), taken
+        active = after.device and replace(after.device, last_step=0)
+        return (replace(after, device=active) if taken else after), taken
 
     wrapped(patch, "totpkit._account.service.imported", change)
 
@@ -627,7 +627,7 @@ def import_replaces(patch: pytest.MonkeyPatch) -> None:
     """Put an imported phone in the place of another."""
 
     def replacing(record: Record, terms: Any, **named: Any) -> Any:
-        return imported(replace(record, active=None, generation=0), terms, **named)
+        return imported(replace(record, device=None, generation=0), terms, **named)
 
     patch.setattr("totpkit._account.service.imported", replacing)
 
@@ -636,7 +636,7 @@ def import_brings_back(patch: pytest.MonkeyPatch) -> None:
     """Import a phone where one was revoked."""
 
     def returning(record: Record, terms: Any, **named: Any) -> Any:
-        fresh = record if record.active else replace(record, generation=0)
+        fresh = record if record.device else replace(record, generation=0)
         return imported(fresh, terms, **named)
 
     patch.setattr("totpkit._account.service.imported", returning)

@@ -8,10 +8,10 @@ from hypothesis import given, strategies as st
 
 from tests.support.account_strategies import moments, records, throttles
 from totpkit import Accepted, Policy, Reason, Rejected, Throttle
-from totpkit._account.attempts import Terms, failed, refusal
-from totpkit._account.email_code import HOUR, EmailLimits, live, mail_checked, sent, unsent
+from totpkit._account.attempts import Context, failed, refuse
+from totpkit._account.email_code import HOUR, EmailLimits, email_verify, live, sent, unsent
 from totpkit._account.enrollment import revoked
-from totpkit._account.record import Provision, Record
+from totpkit._account.record import Record, SealedSecret
 from totpkit._otp.totp import TOTP
 
 MINE, YOURS = b"m" * 32, b"y" * 32
@@ -28,14 +28,14 @@ mail_terms = st.builds(
 )
 
 
-def closed(_: Provision) -> TOTP:
+def closed(_: SealedSecret) -> TOTP:
     """Refuse to open a secret, which no mailed code needs."""
     raise AssertionError("a secret was opened")
 
 
-def terms(now: float, throttle: Throttle | None = None) -> Terms:
+def terms(now: float, throttle: Throttle | None = None) -> Context:
     """Return terms under which no secret can be opened."""
-    return Terms(Policy(throttle=throttle or Throttle()), now, closed)
+    return Context(Policy(throttle=throttle or Throttle()), now, closed)
 
 
 def noted(at: float, owner: bytes = MINE) -> Record:
@@ -65,7 +65,7 @@ def test_how_often(by: EmailLimits, gaps: list[float]) -> None:
         record = after
     assert all(late - early >= by.cooldown for early, late in pairwise(times))
     assert all(late - early >= HOUR for early, late in zip(times, times[by.hourly :], strict=False))
-    assert record.mailed is None or len(record.mailed.sent) <= by.hourly
+    assert record.emailed is None or len(record.emailed.sent) <= by.hourly
 
 
 def test_first_ones_are_free() -> None:
@@ -77,8 +77,8 @@ def test_first_ones_are_free() -> None:
     assert sent(record, RIGHT, MINE, USUAL, terms(300.0))[1] == Rejected(Reason.THROTTLED, 3300.0)
     record, refused = sent(record, RIGHT, MINE, USUAL, terms(3600.0))
     assert refused is None
-    assert record.mailed is not None
-    assert record.mailed.sent == (60.0, 120.0, 180.0, 240.0, 3600.0)
+    assert record.emailed is not None
+    assert record.emailed.sent == (60.0, 120.0, 180.0, 240.0, 3600.0)
 
 
 @given(records, throttles(), moments, mail_terms)
@@ -86,15 +86,15 @@ def test_sent(record: Record, throttle: Throttle, now: float, by: EmailLimits) -
     """Who must wait for an answer gets no mail; otherwise asking touches the mailed code alone."""
     asked = terms(now, throttle)
     after, refused = sent(record, RIGHT, MINE, by, asked)
-    if (waits := refusal(record, asked)) is not None:
+    if (waits := refuse(record, asked)) is not None:
         assert (after is record, refused) == (True, waits)
     elif refused is None:
-        assert after.mailed is not None
-        assert after == replace(record, mailed=after.mailed)
-        assert (after.mailed.digest, after.mailed.owner) == (RIGHT, MINE)
-        assert after.mailed.expires_at == now + by.lifetime
-        assert after.mailed.sent[-1] == now
-        assert live(after, MINE, now) is after.mailed
+        assert after.emailed is not None
+        assert after == replace(record, emailed=after.emailed)
+        assert (after.emailed.digest, after.emailed.owner) == (RIGHT, MINE)
+        assert after.emailed.expires_at == now + by.lifetime
+        assert after.emailed.sent[-1] == now
+        assert live(after, MINE, now) is after.emailed
     else:
         assert after is record
 
@@ -115,12 +115,12 @@ def test_spent() -> None:
     """The right code is accepted once, by the hash of any key, and forgives; how often was sent stays."""
     for digests in ([RIGHT], [WRONG, RIGHT], [RIGHT, WRONG], [WRONG, WRONG, RIGHT]):
         record = replace(noted(100.0), failures=3, retry_at=90.0)
-        after, outcome = mail_checked(record, digests, MINE, terms(100.0))
+        after, outcome = email_verify(record, digests, MINE, terms(100.0))
         assert outcome == Accepted(0)
-        assert after.mailed is not None
-        assert record.mailed is not None
-        assert (after.failures, after.retry_at, after.mailed.sent) == (0, None, record.mailed.sent)
-        assert mail_checked(after, digests, MINE, terms(100.0)) == (after, Rejected(Reason.EXPIRED))
+        assert after.emailed is not None
+        assert record.emailed is not None
+        assert (after.failures, after.retry_at, after.emailed.sent) == (0, None, record.emailed.sent)
+        assert email_verify(after, digests, MINE, terms(100.0)) == (after, Rejected(Reason.EXPIRED))
         assert sent(after, RIGHT, MINE, USUAL, terms(101.0))[1] == Rejected(Reason.THROTTLED, 59.0)
 
 
@@ -143,16 +143,16 @@ def test_checked(
 ) -> None:
     """A wrong or malformed code is counted; one during a wait, or for which none is alive, is not."""
     if is_sent:
-        record = replace(record, mailed=noted(now).mailed)
+        record = replace(record, emailed=noted(now).emailed)
     asked = terms(now, throttle)
-    after, outcome = mail_checked(record, digests, owner, asked)
-    if (waits := refusal(record, asked)) is not None:
+    after, outcome = email_verify(record, digests, owner, asked)
+    if (waits := refuse(record, asked)) is not None:
         assert (after is record, outcome) == (True, waits)
     elif (mailed := live(record, owner, now)) is None:
         assert (after is record, outcome) == (True, Rejected(Reason.EXPIRED))
     elif digests is not None and mailed.digest in digests:
         assert outcome == Accepted(0)
-        assert after == replace(record, mailed=replace(mailed, digest=b""), failures=0, retry_at=None)
+        assert after == replace(record, emailed=replace(mailed, digest=b""), failures=0, retry_at=None)
     else:
         reason = Reason.MALFORMED if digests is None else Reason.MISMATCH
         assert (after, outcome) == (failed(record, asked), Rejected(reason))
@@ -160,8 +160,8 @@ def test_checked(
 
 def test_nothing_matches_nothing() -> None:
     """A code that is spent is not matched by an empty hash."""
-    record, _ = mail_checked(noted(0.0), [RIGHT], MINE, terms(0.0))
-    assert mail_checked(record, [b""], MINE, terms(0.0))[1] == Rejected(Reason.EXPIRED)
+    record, _ = email_verify(noted(0.0), [RIGHT], MINE, terms(0.0))
+    assert email_verify(record, [b""], MINE, terms(0.0))[1] == Rejected(Reason.EXPIRED)
 
 
 @given(records, moments, mail_terms)
@@ -171,14 +171,14 @@ def test_unsent(record: Record, now: float, by: EmailLimits) -> None:
     if refused is not None:
         return
     back = unsent(after, RIGHT, by)
-    assert back.mailed is not None
-    assert after.mailed is not None
-    assert (back.mailed.digest, back.mailed.sent[:-1]) == (b"", after.mailed.sent[:-1])
-    assert back.mailed.sent[-1] == max(now - by.cooldown, 0.0)
-    assert back == replace(after, mailed=back.mailed)
+    assert back.emailed is not None
+    assert after.emailed is not None
+    assert (back.emailed.digest, back.emailed.sent[:-1]) == (b"", after.emailed.sent[:-1])
+    assert back.emailed.sent[-1] == max(now - by.cooldown, 0.0)
+    assert back == replace(after, emailed=back.emailed)
     assert live(back, MINE, now) is None
     again = sent(back, RIGHT, MINE, by, terms(now))[1]
-    assert again is None or len(after.mailed.sent) >= by.hourly or now < by.cooldown
+    assert again is None or len(after.emailed.sent) >= by.hourly or now < by.cooldown
     assert unsent(back, RIGHT, by) is back
     assert unsent(after, WRONG, by) is after  # another one has been sent since
 
@@ -193,7 +193,7 @@ def test_revoked() -> None:
     """A revocation ends a code that is under way, and no limit: the next mail waits as it would have."""
     record = noted(1e9)
     after = revoked(record, 1e9 + 1)
-    assert mail_checked(after, [RIGHT], MINE, terms(1e9 + 2)) == (after, Rejected(Reason.EXPIRED))
+    assert email_verify(after, [RIGHT], MINE, terms(1e9 + 2)) == (after, Rejected(Reason.EXPIRED))
     again = sent(after, RIGHT, YOURS, USUAL, terms(1e9 + 2))
     assert again == (after, Rejected(Reason.THROTTLED, retry_after=58.0))
     once = replace(USUAL, hourly=1)

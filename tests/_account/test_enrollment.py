@@ -11,31 +11,31 @@ from hypothesis import given, settings, strategies as st
 from tests.support.account_strategies import moments, pendings, policy_numbers, provisions, records
 from tests.support.strategies import anything
 from totpkit import TOTP, Accepted, Algorithm, InvalidParameterError, Policy, Reason, Rejected, Secret
-from totpkit._account.attempts import Terms, failed, refusal
-from totpkit._account.enrollment import begun, cancelled, confirmed, live_pending, owner_of, revoked
-from totpkit._account.record import Credential, Pending, Provision, Record
+from totpkit._account.attempts import Context, failed, refuse
+from totpkit._account.enrollment import begun, cancelled, confirmed, hash_binding, live_pending, revoked
+from totpkit._account.record import EnrolledDevice, Pending, Record, SealedSecret
 
 NOW = 1_700_000_000.0
 SECRET = Secret.from_bytes(bytes(range(20)))
-MINE, YOURS = owner_of("mine"), owner_of("yours")
+MINE, YOURS = hash_binding("mine"), hash_binding("yours")
 
 
-def opened(provision: Provision) -> TOTP:
+def opened(provision: SealedSecret) -> TOTP:
     """Open every secret as the same."""
     return provision.codes(SECRET)
 
 
-def closed(_: Provision) -> TOTP:
+def closed(_: SealedSecret) -> TOTP:
     """Refuse to open a secret."""
     raise AssertionError("a secret was opened")
 
 
-def promoted(provision: Provision) -> Provision:
+def promoted(provision: SealedSecret) -> SealedSecret:
     """Seal for use, visibly."""
     return replace(provision, sealed="in use")
 
 
-def never() -> Provision:
+def never() -> SealedSecret:
     """Refuse to make a secret."""
     raise AssertionError("a secret was made")
 
@@ -50,8 +50,8 @@ waiting = st.builds(
 @given(st.text(), st.text())
 def test_owner(one: str, other: str) -> None:
     """A binding is stored as its hash: no two are mistaken for each other, and none can be read."""
-    assert hashlib.sha256(one.encode()).digest() == owner_of(one)
-    assert (owner_of(one) == owner_of(other)) == (one == other)
+    assert hashlib.sha256(one.encode()).digest() == hash_binding(one)
+    assert (hash_binding(one) == hash_binding(other)) == (one == other)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_owner(one: str, other: str) -> None:
 def test_owner_refused(binding: object, wanted: str) -> None:
     """A binding is text that can be encoded."""
     with pytest.raises(InvalidParameterError, match=f"^binding must be {wanted}$"):
-        owner_of(binding)  # type: ignore[arg-type]
+        hash_binding(binding)  # type: ignore[arg-type]
 
 
 @pytest.mark.proves("T37")
@@ -87,17 +87,17 @@ def test_live(record: Record, owner: bytes, asks: bytes, expires_at: float, now:
 
 @pytest.mark.proves("T19", "T37")
 @given(records, provisions, st.sampled_from([-1.0, 0.0, 0.1, 600.0]), st.sampled_from([MINE, YOURS]))
-def test_begun(record: Record, fresh: Provision, left: float, asks: bytes) -> None:
+def test_begun(record: Record, fresh: SealedSecret, left: float, asks: bytes) -> None:
     """The same secret as long as it lives and for whoever began it, else a new one; nothing else changes."""
     if record.pending is not None:
         record = replace(record, pending=replace(record.pending, owner=MINE, expires_at=NOW + left))
-    terms = Terms(Policy(enrollment_lifetime=77.0), NOW, closed)
+    terms = Context(Policy(enrollment_lifetime=77.0), NOW, closed)
     if record.pending is not None and left > 0 and asks == MINE:
         after, pending = begun(record, asks, terms, make=never)
         assert (after is record, pending is record.pending) == (True, True)
     else:
         after, pending = begun(record, asks, terms, make=lambda: fresh)
-        assert Pending(provision=fresh, owner=asks, expires_at=NOW + 77.0) == pending
+        assert Pending(secret=fresh, owner=asks, expires_at=NOW + 77.0) == pending
         assert replace(record, pending=pending) == after
 
 
@@ -108,7 +108,7 @@ def test_confirmed(record: Record, numbers: dict[str, Any], offset: int, spelled
     """The first right code takes the pending secret into use and is spent; a wrong one leaves it pending."""
     assert record.pending is not None
     policy = Policy(**numbers | {"throttle": Policy.DEFAULT.throttle})
-    provision, terms = record.pending.provision, Terms(policy, NOW, opened)
+    provision, terms = record.pending.secret, Context(policy, NOW, opened)
     codes = provision.codes(SECRET)
     step = codes.step(NOW) + offset
     code = codes.at(step * codes.period)
@@ -120,10 +120,10 @@ def test_confirmed(record: Record, numbers: dict[str, Any], offset: int, spelled
         assert failed(record, terms) == after
         return
     assert answer == Accepted(step, offset)
-    assert after.active is not None
-    assert abs(after.active.drift) <= min(1, policy.drift_bound)
-    expected = Credential(
-        provision=replace(provision, sealed="in use"),
+    assert after.device is not None
+    assert abs(after.device.drift) <= min(1, policy.drift_bound)
+    expected = EnrolledDevice(
+        secret=replace(provision, sealed="in use"),
         confirmed_at=NOW,
         last_used_at=NOW,
         last_step=step,
@@ -131,7 +131,7 @@ def test_confirmed(record: Record, numbers: dict[str, Any], offset: int, spelled
     )
     generation = max(record.generation + 1, int(NOW * 1000))
     assert after == replace(
-        record, active=expected, pending=None, failures=0, retry_at=None, generation=generation
+        record, device=expected, pending=None, failures=0, retry_at=None, generation=generation
     )
 
 
@@ -141,8 +141,8 @@ def test_confirmed_refused(record: Record, text: str, left: float, asks: bytes) 
     """A wait comes first; then another binding, or too late, is EXPIRED: nothing opened or written."""
     if record.pending is not None:
         record = replace(record, pending=replace(record.pending, owner=MINE, expires_at=NOW + left))
-    terms = Terms(Policy(), NOW, closed)
-    refused = refusal(record, terms)
+    terms = Context(Policy(), NOW, closed)
+    refused = refuse(record, terms)
     if refused is None and record.pending is not None and left > 0 and asks == MINE:
         return
     after, answer = confirmed(record, text, asks, terms, promote=promoted)
@@ -153,7 +153,7 @@ def test_confirmed_refused(record: Record, text: str, left: float, asks: bytes) 
 @given(waiting, st.sampled_from(["", "12345", "123456789", "12345678\n", "\uff11" * 6]))
 def test_confirmed_malformed(record: Record, text: str) -> None:
     """What has not the form of a code counts like a wrong one."""
-    terms = Terms(Policy(), NOW, opened)
+    terms = Context(Policy(), NOW, opened)
     after, answer = confirmed(record, text, MINE, terms, promote=promoted)
     assert answer == Rejected(Reason.MALFORMED)
     assert failed(record, terms) == after
@@ -167,11 +167,11 @@ KINDS = [
 @pytest.mark.parametrize(("digits", "algorithm", "period"), KINDS)
 def test_ignored_parameters(digits: int, algorithm: Algorithm, period: int) -> None:
     """What a phone shows that ignores any of the parameters is told as that, counted, and never accepted."""
-    provision = Provision(
+    provision = SealedSecret(
         sealed="", digits=digits, algorithm=algorithm, period=period, label="alice", issuer=""
     )
-    record = Record(pending=Pending(provision=provision, owner=MINE, expires_at=NOW + 1))
-    terms = Terms(Policy(), NOW, opened)
+    record = Record(pending=Pending(secret=provision, owner=MINE, expires_at=NOW + 1))
+    terms = Context(Policy(), NOW, opened)
     right = provision.codes(SECRET)
     near = {right.at(NOW + offset * period) for offset in (-1, 0, 1)}
     for ignorant in product({digits, 6}, {algorithm, Algorithm.SHA1}, {period, 30}):
@@ -203,7 +203,9 @@ def test_cancelled(record: Record) -> None:
 @given(records, moments)
 def test_revoked(record: Record, now: float) -> None:
     """Revoking drops all that lets in, and raises the generation of any account; failures stay."""
-    mailed = None if record.mailed is None else replace(record.mailed, digest=b"")
+    mailed = None if record.emailed is None else replace(record.emailed, digest=b"")
     generation = max(record.generation + 1, int(now * 1000))
-    expected = replace(record, active=None, pending=None, recovery=None, mailed=mailed, generation=generation)
+    expected = replace(
+        record, device=None, pending=None, recovery_codes=None, emailed=mailed, generation=generation
+    )
     assert expected == revoked(record, now)

@@ -75,7 +75,7 @@ class Victim:
     def __init__(self, app: App, account: str) -> None:
         self.app, self.account = app, account
         self.app.clock.time = moment(-1)
-        self.uri = app.auth.begin_enrollment(account, "alice").uri
+        self.uri = app.auth.begin_enrollment(account, label="alice").uri
         self.phone = SoftPhone(self.uri, clock=app.clock)
         assert app.auth.confirm_enrollment(account, self.phone.code())
         self.state = State(0, -1, 0)
@@ -98,7 +98,7 @@ class Victim:
 
     def found(self) -> tuple[int, int]:
         """Return the last right attempt and the failures since, as the store has them."""
-        active = self.app.record(self.account).active
+        active = self.app.record(self.account).device
         assert active is not None
         return active.last_step - self.step(0), self.app.auth.status(self.account).failures
 

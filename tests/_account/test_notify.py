@@ -11,26 +11,26 @@ from typing import Any
 import pytest
 
 from totpkit import Accepted, Reason, Rejected, events
-from totpkit._account.notify import Herald, attempt_events, resealing_events
+from totpkit._account.notify import Notifier, attempt_events, reseal_events
 from totpkit._account.record import Record
-from totpkit._account.records import Change
-from totpkit._account.sync import Colour, Inline, Suspending, drive
+from totpkit._account.records import Update
+from totpkit._account.sync import AsyncRuntime, Runtime, SyncRuntime, run_sync
 from totpkit.events import Event
 
 REVOKED, UNLOCKED = (kind(account_id="acct-1", at=5.0) for kind in (events.Revoked, events.Unlocked))
-COLOURS: dict[str, tuple[Colour, Callable[[Coroutine[Any, None, Any]], Any]]] = {
-    "sync": (Inline(), drive),
-    "async": (Suspending(), asyncio.run),
+COLOURS: dict[str, tuple[Runtime, Callable[[Coroutine[Any, None, Any]], Any]]] = {
+    "sync": (SyncRuntime(), run_sync),
+    "async": (AsyncRuntime(), asyncio.run),
 }
 both = pytest.mark.parametrize(("colour", "run"), COLOURS.values(), ids=COLOURS)
 
 
 @both
-def test_told_in_order(colour: Colour, run: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_told_in_order(colour: Runtime, run: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Each event is told once, in order, and logged under totpkit."""
     caplog.set_level("INFO")
     told: list[Event] = []
-    run(Herald(colour, told.append).tell(REVOKED, UNLOCKED))
+    run(Notifier(colour, told.append).tell(REVOKED, UNLOCKED))
     assert told == [REVOKED, UNLOCKED]
     assert [(log.name, log.levelname, log.getMessage()) for log in caplog.records] == [
         ("totpkit", "INFO", "Revoked(account_id='acct-1', at=5.0)"),
@@ -39,18 +39,20 @@ def test_told_in_order(colour: Colour, run: Any, caplog: pytest.LogCaptureFixtur
 
 
 @both
-def test_nobody_listens(colour: Colour, run: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_nobody_listens(colour: Runtime, run: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Without a handler events are logged all the same; nothing told is nothing logged."""
     caplog.set_level("INFO")
-    run(Herald(colour, None).tell())
+    run(Notifier(colour, None).tell())
     assert caplog.records == []
-    run(Herald(colour, None).tell(REVOKED))
+    run(Notifier(colour, None).tell(REVOKED))
     assert len(caplog.records) == 1
 
 
 @both
 @pytest.mark.parametrize("error", [ValueError("mine"), StopIteration("mine"), RuntimeError("mine")], ids=repr)
-def test_handler_raises(colour: Colour, run: Any, error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+def test_handler_raises(
+    colour: Runtime, run: Any, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
     """What a handler raises is logged with its traceback, and changes nothing: the next event is told too."""
     told: list[Event] = []
 
@@ -58,7 +60,7 @@ def test_handler_raises(colour: Colour, run: Any, error: Exception, caplog: pyte
         told.append(event)
         raise error
 
-    run(Herald(colour, handler).tell(REVOKED, UNLOCKED))
+    run(Notifier(colour, handler).tell(REVOKED, UNLOCKED))
     assert told == [REVOKED, UNLOCKED]
     problems = [log for log in caplog.records if log.levelname == "ERROR"]
     assert [log.getMessage() for log in problems] == ["on_event raised; the outcome stands"] * 2
@@ -66,14 +68,14 @@ def test_handler_raises(colour: Colour, run: Any, error: Exception, caplog: pyte
 
 
 @both
-def test_handler_stops_the_process(colour: Colour, run: Any) -> None:
+def test_handler_stops_the_process(colour: Runtime, run: Any) -> None:
     """What is meant to end the process is not held up."""
 
     def handler(_: Event) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(Herald(colour, handler).tell(REVOKED))
+        run(Notifier(colour, handler).tell(REVOKED))
 
 
 @pytest.mark.proves("T45")
@@ -83,7 +85,7 @@ def test_async_handler_on_sync_face(caplog: pytest.LogCaptureFixture) -> None:
     async def handler(_: Event) -> None:
         raise AssertionError
 
-    drive(Herald(Inline(), lambda event: handler(event)).tell(REVOKED))  # noqa: PLW0108 - hides what it is
+    run_sync(Notifier(SyncRuntime(), lambda event: handler(event)).tell(REVOKED))  # noqa: PLW0108 - hides what it is
     assert "FlowError: an async part was given to a sync class" in caplog.text
 
 
@@ -96,7 +98,7 @@ def test_async_handler() -> None:
         told.append(event)
         raise ValueError
 
-    asyncio.run(Herald(Suspending(), handler).tell(REVOKED, UNLOCKED))
+    asyncio.run(Notifier(AsyncRuntime(), handler).tell(REVOKED, UNLOCKED))
     assert told == [REVOKED, UNLOCKED]
 
 
@@ -104,8 +106,8 @@ def test_async_handler() -> None:
 def test_no_logging_set_up(handler: str, last: str) -> None:
     """Where the app has set up no logging, events are silent, and what goes wrong is on standard error."""
     code = (
-        "import logging; from totpkit._account.notify import Herald; from totpkit._account.sync import Inline, drive;"
-        f"from totpkit import events; drive(Herald(Inline(), {handler})"
+        "import logging; from totpkit._account.notify import Notifier; from totpkit._account.sync import SyncRuntime, run_sync;"
+        f"from totpkit import events; run_sync(Notifier(SyncRuntime(), {handler})"
         ".tell(events.Revoked(account_id='a', at=0.0))); print(logging.getLogger('totpkit').handlers)"
     )
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
@@ -116,12 +118,12 @@ def test_no_logging_set_up(handler: str, last: str) -> None:
     assert logging.getLogger("totpkit").level == logging.NOTSET
 
 
-CHANGE: Change[Accepted | Rejected] = Change(
+CHANGE: Update[Accepted | Rejected] = Update(
     "acct-1", 5.0, Record(failures=2), Record(failures=3), Rejected(Reason.MISMATCH)
 )
 
 
-def found(change: Change[Accepted | Rejected], cap: int = 4) -> list[Event]:
+def found(change: Update[Accepted | Rejected], cap: int = 4) -> list[Event]:
     """Return the events of an attempt whose success would tell that codes were revoked."""
     return list(attempt_events(change, cap, lambda _: REVOKED))
 
@@ -133,7 +135,7 @@ def test_accepted() -> None:
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if reason is not Reason.THROTTLED])
 def test_rejected(reason: Reason) -> None:
-    """A refusal is told with its reason and the failures up to it."""
+    """A refuse is told with its reason and the failures up to it."""
     expected = events.CodeRejected(account_id="acct-1", at=5.0, reason=reason, failures=3)
     assert found(replace(CHANGE, outcome=Rejected(reason))) == [expected]
 
@@ -160,6 +162,6 @@ def test_disabled(before: int, after: int, cap: int, *, disabled: bool) -> None:
 def test_resealed() -> None:
     """That a secret was sealed anew is told, after all else."""
     resealed = events.Resealed(account_id="acct-1", at=5.0)
-    assert list(resealing_events(CHANGE)) == []
-    assert list(resealing_events(replace(CHANGE, resealed=True))) == [resealed]
+    assert list(reseal_events(CHANGE)) == []
+    assert list(reseal_events(replace(CHANGE, resealed=True))) == [resealed]
     assert found(replace(CHANGE, resealed=True))[1:] == [resealed]

@@ -148,7 +148,7 @@ def test_describe() -> None:
     assert Policy.DEFAULT.describe().splitlines() == [
         "new credentials: 6 digits, SHA1, 30 s, 160 bits",
         "a code lives: 90 s (1 step late, 1 early)",
-        "drift followed: up to 10 steps",
+        "drift follow: up to 10 steps",
         "failures: 5 without a wait, then waits of 30 s to 86400 s; disabled at 100",
         "guessing in a day: 16 answers, a chance of 4.8e-05",
         "guessing until disabled: 100 answers, a chance of 0.0003",
@@ -165,7 +165,7 @@ def test_describe() -> None:
     assert other.describe().splitlines() == [
         "new credentials: 8 digits, SHA256, 60 s, 256 bits",
         "a code lives: 120 s (1 step late, 0 early)",
-        "drift followed: up to 0 steps",
+        "drift follow: up to 0 steps",
         "failures: no waits; disabled at 10",
         "guessing in a day: 10 answers, a chance of 2e-07",
         "guessing until disabled: 10 answers, a chance of 2e-07",
@@ -177,7 +177,7 @@ def test_describe_counts() -> None:
     one = Policy(drift_bound=1, window=Window(past=2, future=1), throttle=Throttle(free=1, cap=1))
     assert one.describe().splitlines()[1:] == [
         "a code lives: 120 s (2 steps late, 1 early)",
-        "drift followed: up to 1 step",
+        "drift follow: up to 1 step",
         "failures: 1 without a wait, then waits of 30 s to 86400 s; disabled at 1",
         "guessing in a day: 1 answer, a chance of 4e-06",
         "guessing until disabled: 1 answer, a chance of 4e-06",

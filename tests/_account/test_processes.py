@@ -50,7 +50,7 @@ def test_one_confirmation(crew: Crew, url: str, app: App, account: str) -> None:
     """Of 16 processes that confirm one enrollment exactly one does, and its code is spent."""
     for turn in range(5):
         name = f"{account}-{turn}"
-        code = SoftPhone(app.auth.begin_enrollment(name, "alice").uri, clock=app.clock).code()
+        code = SoftPhone(app.auth.begin_enrollment(name, label="alice").uri, clock=app.clock).code()
         found = reasons(crew.at_once(call, url, app.clock(), "confirm_enrollment", name, code))
         assert found == {"accepted": 1, "EXPIRED": SIZE - 1}
         assert app.auth.verify(name, code) == Rejected(Reason.REPLAYED)

@@ -23,8 +23,8 @@ from totpkit import (
     Rejected,
     Window,
 )
-from totpkit._account.record import Credential, Mailed, Pending, Provision, Record
-from totpkit._account.recovery_codes import RecoverySet
+from totpkit._account.record import EnrolledDevice, EmailedCode, Pending, SealedSecret, Record
+from totpkit._account.recovery_codes import RecoveryCodeSet
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SettableClock, SoftPhone
 from totpkit.vault import Vault
@@ -37,7 +37,7 @@ URI = (
     "otpauth://totp/Ac%C3%ABm%20%26%20S%C3%B6hne:%E8%8A%B1%E5%AD%90%40example.com"
     "?secret={}&issuer=Ac%C3%ABm%20%26%20S%C3%B6hne&algorithm=SHA256&digits=8&period=60"
 )
-IN_USE = URI.format("7E7LXIQGULSEMNJFAFOPV75FLZ6YRJHHYZWXZ4LYCNZIFGYXZSQQ")
+ENROLLED = URI.format("7E7LXIQGULSEMNJFAFOPV75FLZ6YRJHHYZWXZ4LYCNZIFGYXZSQQ")
 SHOWN = URI.format("SMFSFIQCAWWQKCKJJVGKUOTPNKEB4JPVGTSXAUHW52V7SYTPLMKQ")
 SPENT, UNSPENT = "SQ2M-GDFQ-2K8C-A6Q9", ["QZY5-AM83-C4NV-SB3M", "29TW-A6P9-4F63-58P0"]
 NOW = 1_700_000_310.25
@@ -61,11 +61,11 @@ def auth(clock: SettableClock) -> Authenticator:
 
 def test_version_1() -> None:
     """A record of version 1 is read for ever: every field of it."""
-    read = Record.from_bytes(RAW)
-    assert read.active is not None
+    read = read_record(RAW)
+    assert read.device is not None
     assert read.pending is not None
     assert read.recovery is not None
-    provision = Provision(
+    provision = SealedSecret(
         sealed="aesgcm:2026-11:9FvxKq3OxFtganjXRGnvVCdmVF1Rc+1kOTrR5CWN1xMl4emlk03Swy/qsZ5JoKqIb2uJp5HIIYZBgA99",
         digits=8,
         algorithm=Algorithm.SHA256,
@@ -80,19 +80,19 @@ def test_version_1() -> None:
     expected = Record(
         revision=14,
         generation=2,
-        active=Credential(
-            provision=provision,
+        device=EnrolledDevice(
+            secret=provision,
             confirmed_at=1_700_000_000.0,
             last_used_at=1_700_000_180.0,
             last_step=28_333_334,
             drift=-2,
         ),
         pending=Pending(
-            provision=pending, owner=hashlib.sha256(b"session-2").digest(), expires_at=1_700_000_880.25
+            secret=pending, owner=hashlib.sha256(b"session-2").digest(), expires_at=1_700_000_880.25
         ),
         failures=6,
         retry_at=1_700_000_370.25,
-        recovery=RecoverySet(
+        recovery_codes=RecoveryCodeSet(
             bytes.fromhex("61ec47a5b760d3e9b4e6b429e30a90ac"),
             14,
             unspent=bytes.fromhex(
@@ -107,7 +107,7 @@ def test_version_1() -> None:
 
 def test_version_1_is_written() -> None:
     """Today's version is 1: what is read is written back byte by byte, but for the revision."""
-    assert Record.from_bytes(RAW).to_bytes(revision=14) == RAW
+    assert read_record(RAW).to_bytes(revision=14) == RAW
 
 
 def test_version_1_waits(auth: Authenticator, clock: SettableClock) -> None:
@@ -121,10 +121,10 @@ def test_version_1_waits(auth: Authenticator, clock: SettableClock) -> None:
 
 def test_version_1_verifies(auth: Authenticator, clock: SettableClock) -> None:
     """The phone of a record of version 1 still works, by its parameters and drift; spent codes are spent."""
-    assert auth.provisioning("acct-1").uri == IN_USE
+    assert auth.provisioning("acct-1").uri == ENROLLED
     clock.advance(60)
-    phone = SoftPhone(IN_USE, clock=clock, slow=180)
-    codes = KeyURI.parse(IN_USE).otp
+    phone = SoftPhone(ENROLLED, clock=clock, slow=180)
+    codes = KeyURI.parse(ENROLLED).otp
     assert isinstance(codes, TOTP)
     spent = codes.at(60 * 28_333_334)
     assert auth.verify("acct-1", spent) == Rejected(Reason.REPLAYED)
@@ -144,18 +144,18 @@ def test_version_1_recovers(auth: Authenticator, clock: SettableClock) -> None:
 
 def test_version_1_confirms(auth: Authenticator, clock: SettableClock) -> None:
     """The pending secret of a record of version 1 is still shown, and confirmed by whoever began it."""
-    assert auth.begin_enrollment("acct-1", "other", "session-2").uri == SHOWN
+    assert auth.begin_enrollment("acct-1", label="other", binding="session-2").uri == SHOWN
     clock.advance(60)
     code = SoftPhone(SHOWN, clock=clock).code()
-    assert auth.confirm_enrollment("acct-1", code, "session-1") == Rejected(Reason.EXPIRED)
-    assert auth.confirm_enrollment("acct-1", code, "session-2")
+    assert auth.confirm_enrollment("acct-1", code, binding="session-1") == Rejected(Reason.EXPIRED)
+    assert auth.confirm_enrollment("acct-1", code, binding="session-2")
     assert auth.provisioning("acct-1").uri == SHOWN
 
 
 @given(records, st.integers(0, 2**63))
 def test_write_then_read(record: Record, revision: int) -> None:
     """Whatever a record holds comes back, under its revision."""
-    assert replace(record, revision=revision) == Record.from_bytes(record.to_bytes(revision=revision))
+    assert replace(record, revision=revision) == read_record(record.to_bytes(revision=revision))
 
 
 @given(records)
@@ -195,17 +195,17 @@ def test_any_byte(place: int, flip: int, cut: int) -> None:
 def test_any_bytes(raw: bytes) -> None:
     """No bytes at random are a record."""
     with pytest.raises(RecordError):
-        Record.from_bytes(raw)
+        read_record(raw)
 
 
 def read_or_refused(raw: bytes) -> None:
     """Read bytes that may be a record; what is read can be written, and be refused by arithmetic."""
     try:
-        record = Record.from_bytes(raw)
+        record = read_record(raw)
     except RecordError as error:
         assert (error.__cause__, error.__context__) == (None, None)  # noqa: PT017 - raising is not required
         return
-    assert Record.from_bytes(record.to_bytes(revision=record.revision)) == record
+    assert read_record(record.to_bytes(revision=record.revision)) == record
 
 
 @pytest.mark.proves("T32")
@@ -214,22 +214,22 @@ def test_unknown_version(version: object) -> None:
     """A record of a version that is not known is refused, not guessed at."""
     raw = json.dumps(json.loads(RAW) | {"v": version}).encode()
     with pytest.raises(RecordError):
-        Record.from_bytes(raw)
+        read_record(raw)
 
 
 def test_unknown_version_says_so() -> None:
     """The error for another version tells which one is known."""
     with pytest.raises(RecordError, match=r"^a stored record is of another version than 1$"):
-        Record.from_bytes(RAW.replace(b'"v":1', b'"v":2'))
+        read_record(RAW.replace(b'"v":1', b'"v":2'))
 
 
 def test_more_fields() -> None:
     """Fields that are not known are ignored."""
-    assert Record.from_bytes(RAW.replace(b'"v":1', b'"v":1,"new":[]')) == Record.from_bytes(RAW)
+    assert read_record(RAW.replace(b'"v":1', b'"v":1,"new":[]')) == read_record(RAW)
 
 
 @given(provisions)
-def test_codes(provision: Provision) -> None:
+def test_codes(provision: SealedSecret) -> None:
     """A provision makes codes by its own parameters."""
     expected = TOTP(RFC_SECRET, provision.digits, provision.algorithm, provision.period)
     assert expected == provision.codes(RFC_SECRET)
@@ -240,26 +240,26 @@ def test_codes(provision: Provision) -> None:
 def test_repr(record: Record) -> None:
     """The repr of a record shows no sealed secret, which may be sealed by nothing."""
     assert "sealed=" not in repr(record)
-    for part in (record.active, record.pending):
+    for part in (record.device, record.pending):
         if part is not None:
-            assert repr(part.provision) == repr(replace(part.provision, sealed=""))
+            assert repr(part.secret) == repr(replace(part.secret, sealed=""))
 
 
 def test_empty() -> None:
     """An account that is not stored has nothing."""
     assert Record() == Record.EMPTY
-    assert Record.EMPTY.active is None
+    assert Record.EMPTY.device is None
 
 
 def test_mailed_sample() -> None:
     """A record of today with codes that were mailed can be read for ever, and one without them too."""
     raw = (FIXTURE.parent / "record-v1-mailed.json").read_bytes()
-    mailed = Mailed(
+    mailed = EmailedCode(
         digest=bytes(range(32)),
         owner=bytes(range(32, 64)),
         expires_at=1_700_000_900.5,
         sent=(1_700_000_000.0, 1_700_000_300.5),
     )
-    assert Record.from_bytes(raw).mailed == mailed
-    assert Record.from_bytes(raw).to_bytes(revision=15) == raw
-    assert Record.from_bytes(RAW) == replace(Record.from_bytes(raw), revision=14, mailed=None)
+    assert read_record(raw).emailed == mailed
+    assert read_record(raw).to_bytes(revision=15) == raw
+    assert read_record(RAW) == replace(read_record(raw), revision=14, emailed=None)

@@ -11,9 +11,9 @@ from hypothesis import given, strategies as st
 
 from tests.support.account_strategies import json_values
 from totpkit import Algorithm, RecordError
-from totpkit._account.record_json import Document
+from totpkit._account.record_json import Fields
 
-READERS: dict[str, Callable[[Document], object]] = {
+READERS: dict[str, Callable[[Fields], object]] = {
     "part": lambda document: document.part("x"),
     "text": lambda document: document.text("x"),
     "raw": lambda document: document.raw("x"),
@@ -30,13 +30,13 @@ READERS: dict[str, Callable[[Document], object]] = {
 def test_any_bytes(raw: bytes) -> None:
     """Any bytes are an object in JSON, or a RecordError."""
     try:
-        document = Document.read(raw)
+        document = Fields.read(raw)
     except RecordError as error:
         assert str(error).startswith("a stored record is not ")  # noqa: PT017 - raising is not required
         assert error.__context__ is None  # noqa: PT017
     else:
         assert isinstance(json.loads(raw), dict)
-        assert isinstance(document, Document)
+        assert isinstance(document, Fields)
 
 
 @pytest.mark.proves("T32")
@@ -68,23 +68,23 @@ def test_any_bytes(raw: bytes) -> None:
 def test_not_json(raw: bytes) -> None:
     """What is no JSON object is refused, however deep or long it is."""
     with pytest.raises(RecordError, match=r"^a stored record is not ") as caught:
-        Document.read(raw)
+        Fields.read(raw)
     assert caught.value.__context__ is None
 
 
 @given(st.text(" \t\n\r"), st.text(" \t\n\r"))
 def test_space_around(before: str, after: str) -> None:
     """What JSON calls white space may stand around a document."""
-    assert Document.read(f'{before}{{"x": 7}}{after}'.encode()).whole("x") == 7
+    assert Fields.read(f'{before}{{"x": 7}}{after}'.encode()).whole("x") == 7
 
 
 @pytest.mark.proves("T32")
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
 @given(value=json_values)
-def test_any_value(read: Callable[[Document], object], value: object) -> None:
+def test_any_value(read: Callable[[Fields], object], value: object) -> None:
     """Whatever stands in a field is read by its type, or is a RecordError that quotes nothing."""
     try:
-        read(Document({"x": value}))
+        read(Fields({"x": value}))
     except RecordError as error:
         assert str(error) in {  # noqa: PT017 - raising is not required
             "a stored record's x is missing or of the wrong type",
@@ -93,10 +93,10 @@ def test_any_value(read: Callable[[Document], object], value: object) -> None:
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
-def test_missing(read: Callable[[Document], object]) -> None:
+def test_missing(read: Callable[[Fields], object]) -> None:
     """A field that is missing is told by its name."""
     with pytest.raises(RecordError, match=r"^a stored record's x is missing or of the wrong type$"):
-        read(Document({"y": 1}))
+        read(Fields({"y": 1}))
 
 
 class Colours(StrEnum):
@@ -106,7 +106,7 @@ class Colours(StrEnum):
     BLUE = "b"
 
 
-GOOD: dict[str, tuple[object, Callable[[Document], object], object]] = {
+GOOD: dict[str, tuple[object, Callable[[Fields], object], object]] = {
     "text": ("é", lambda document: document.text("x"), "é"),
     "empty text": ("", lambda document: document.text("x"), ""),
     "bytes": ("00ff", lambda document: document.raw("x"), b"\0\xff"),
@@ -125,7 +125,7 @@ GOOD: dict[str, tuple[object, Callable[[Document], object], object]] = {
     "no times": ([], lambda document: document.times("x"), ()),
     "no part": (None, lambda document: document.part("x"), None),
 }
-BAD: dict[str, tuple[object, Callable[[Document], object]]] = {
+BAD: dict[str, tuple[object, Callable[[Fields], object]]] = {
     "text that is a number": (1, lambda document: document.text("x")),
     "no text": (None, lambda document: document.text("x")),
     "bytes in capitals": ("00FF", lambda document: document.raw("x")),
@@ -155,21 +155,21 @@ BAD: dict[str, tuple[object, Callable[[Document], object]]] = {
 
 
 @pytest.mark.parametrize(("value", "read", "expected"), GOOD.values(), ids=GOOD)
-def test_good(value: object, read: Callable[[Document], object], expected: object) -> None:
+def test_good(value: object, read: Callable[[Fields], object], expected: object) -> None:
     """A value of the right type comes back, a time always as a float."""
-    found = read(Document({"x": value}))
+    found = read(Fields({"x": value}))
     assert (found, type(found)) == (expected, type(expected))
 
 
 @pytest.mark.parametrize(("value", "read"), BAD.values(), ids=BAD)
-def test_bad(value: object, read: Callable[[Document], object]) -> None:
+def test_bad(value: object, read: Callable[[Fields], object]) -> None:
     """A value of another type, or out of range, is refused."""
     with pytest.raises(RecordError):
-        read(Document({"x": value}))
+        read(Fields({"x": value}))
 
 
 def test_part() -> None:
     """An object in an object is read as one."""
-    part = Document.read(b'{"x": {"y": "z"}}').part("x")
+    part = Fields.read(b'{"x": {"y": "z"}}').part("x")
     assert part is not None
     assert part.text("y") == "z"

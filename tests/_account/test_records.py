@@ -13,44 +13,46 @@ from tests.support.authenticators import POLICY, WHO, App
 from tests.support.fakes import Raced, Tape, Watched
 from tests.support.strategies import shown
 from totpkit import Cipher, InvalidParameterError, Policy, RecordError, Store, StoreError, Throttle
-from totpkit._account.attempts import Terms
-from totpkit._account.record import Credential, Provision, Record
-from totpkit._account.records import Change, Ledger
-from totpkit._account.sealing import IN_USE, PENDING, Sealing
-from totpkit._account.sync import InlineStore, drive
+from totpkit._account.attempts import Context
+from totpkit._account.record import EnrolledDevice, Record, SealedSecret
+from totpkit._account.records import Records, Update
+from totpkit._account.sealing import ENROLLED, PENDING, Sealing
+from totpkit._account.sync import SyncStoreAdapter, run_sync
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SettableClock
 from totpkit.vault import PLAINTEXT, Vault
 
 
-def ledger(store: Store, *, cipher: Cipher = PLAINTEXT, policy: Policy = POLICY, clock: Any = None) -> Ledger:
+def ledger(
+    store: Store, *, cipher: Cipher = PLAINTEXT, policy: Policy = POLICY, clock: Any = None
+) -> Records:
     """Return a ledger over a sync store."""
-    return Ledger(InlineStore(store), cipher, policy, clock or SettableClock())
+    return Records(SyncStoreAdapter(store), cipher, policy, clock or SettableClock())
 
 
-def one_more(record: Record, _: Terms) -> tuple[Record, str]:
+def one_more(record: Record, _: Context) -> tuple[Record, str]:
     """Count a failure more."""
     return replace(record, failures=record.failures + 1), f"{record.failures} before"
 
 
-def counted(store: Store) -> Change[str]:
+def counted(store: Store) -> Update[str]:
     """Count a failure more in the store."""
-    return drive(ledger(store).change(WHO, one_more))
+    return run_sync(ledger(store).change(WHO, one_more))
 
 
 def stored(store: Store) -> Record:
     """Return the record in the store."""
     raw = store.load(WHO)
     assert raw is not None
-    return Record.from_bytes(raw)
+    return read_record(raw)
 
 
 def test_read() -> None:
     """An account that is not stored is empty, and one that is comes back."""
     store = MemoryStore()
-    assert drive(ledger(store).read(WHO)) is Record.EMPTY
+    assert run_sync(ledger(store).read(WHO)) is Record.EMPTY
     counted(store)
-    assert drive(ledger(store).read(WHO)) == Record(revision=1, failures=1)
+    assert run_sync(ledger(store).read(WHO)) == Record(revision=1, failures=1)
 
 
 @pytest.mark.proves("T32", "T34")
@@ -59,23 +61,23 @@ def test_corrupted() -> None:
     store = MemoryStore()
     store.swap(WHO, None, b"{}")
     with pytest.raises(RecordError):
-        drive(ledger(store).read(WHO))
+        run_sync(ledger(store).read(WHO))
     with pytest.raises(RecordError):
-        drive(ledger(store).change(WHO, one_more))
+        run_sync(ledger(store).change(WHO, one_more))
     assert store.load(WHO) == b"{}"
-    assert drive(ledger(store).erase(WHO)) is True
-    assert drive(ledger(store).erase(WHO)) is False
+    assert run_sync(ledger(store).erase(WHO)) is True
+    assert run_sync(ledger(store).erase(WHO)) is False
 
 
 @given(records)
 def test_change(record: Record) -> None:
     """A decision is written under the next revision, and told with the record before and after."""
     store = MemoryStore()
-    bare = replace(record, active=None, revision=41)
+    bare = replace(record, device=None, revision=41)
     store.swap(WHO, None, bare.to_bytes(revision=41))
     change = counted(store)
     after = replace(bare, failures=bare.failures + 1)
-    assert Change(WHO, 1_700_000_000.0, bare, after, f"{bare.failures} before") == change
+    assert Update(WHO, 1_700_000_000.0, bare, after, f"{bare.failures} before") == change
     assert replace(after, revision=42) == stored(store)
 
 
@@ -86,13 +88,13 @@ def test_counted_too_far(numbers: dict[str, int]) -> None:
     store = MemoryStore()
     raw = Record(**numbers).to_bytes(revision=numbers.get("revision", 1))
     store.swap(WHO, None, raw)
-    assert drive(ledger(store).read(WHO)).failures == 0
+    assert run_sync(ledger(store).read(WHO)).failures == 0
     with pytest.raises(RecordError, match=r"^a stored record's numbers are higher than counting gets$"):
-        drive(ledger(store).change(WHO, later_generation))
+        run_sync(ledger(store).change(WHO, later_generation))
     assert store.load(WHO) == raw
 
 
-def later_generation(record: Record, _: Terms) -> tuple[Record, None]:
+def later_generation(record: Record, _: Context) -> tuple[Record, None]:
     """Raise the generation."""
     return replace(record, generation=record.generation + 1), None
 
@@ -102,7 +104,7 @@ def test_values_never_recur() -> None:
     store = MemoryStore()
     seen = []
     for _ in range(20):
-        drive(ledger(store).change(WHO, lambda record, _: (replace(record), None)))
+        run_sync(ledger(store).change(WHO, lambda record, _: (replace(record), None)))
         seen.append(store.load(WHO))
     assert len(set(seen)) == 20
 
@@ -110,7 +112,7 @@ def test_values_never_recur() -> None:
 def test_no_change() -> None:
     """What comes back as the same object is not written."""
     tape = Tape()
-    change = drive(ledger(tape).change(WHO, lambda record, _: (record, "same")))
+    change = run_sync(ledger(tape).change(WHO, lambda record, _: (record, "same")))
     assert change.before is change.after is Record.EMPTY
     assert change.outcome == "same"
     assert tape.calls == ["load"]
@@ -127,11 +129,11 @@ def test_lost_race() -> None:
             counted(store)
             clock.advance(1)
 
-    def decide(record: Record, terms: Terms) -> tuple[Record, int]:
+    def decide(record: Record, terms: Context) -> tuple[Record, int]:
         asked.append((record.failures, terms.now))
         return replace(record, failures=record.failures + 1), record.failures
 
-    change = drive(ledger(Raced(store, rival), clock=clock).change(WHO, decide))
+    change = run_sync(ledger(Raced(store, rival), clock=clock).change(WHO, decide))
     start = 1_700_000_000.0
     assert asked == [(0, start), (1, start + 1), (2, start + 2), (3, start + 3)]
     assert (change.outcome, change.at, change.before.failures, change.after.failures) == (3, start + 3, 3, 4)
@@ -155,10 +157,10 @@ def test_too_many_lost_races(throttle: Throttle, limit: int) -> None:
         raced = Raced(store, lambda swap, n=losses, s=store: counted(s) if swap < n else None)  # type: ignore[misc]
         books = ledger(raced, policy=replace(POLICY, throttle=throttle))
         if losses < limit:
-            assert drive(books.change(WHO, one_more)).before.failures == losses + 1
+            assert run_sync(books.change(WHO, one_more)).before.failures == losses + 1
         else:
             with pytest.raises(StoreError, match=r"^the record changed under every attempt to write it$"):
-                drive(books.change(WHO, one_more))
+                run_sync(books.change(WHO, one_more))
             assert raced.swaps == limit
             assert stored(store).failures == limit + 1
 
@@ -169,20 +171,20 @@ def test_enough_races(throttle: Throttle) -> None:
     store = MemoryStore()
     counted(store)
     raced = Raced(store, lambda swap: counted(store) if swap < throttle.answers(0.0) + 7 else None)
-    assert drive(ledger(raced, policy=replace(POLICY, throttle=throttle)).change(WHO, one_more))
+    assert run_sync(ledger(raced, policy=replace(POLICY, throttle=throttle)).change(WHO, one_more))
 
 
 def test_erase() -> None:
     """What is erased is gone; who loses races to writers erases what they wrote, and gives up in the end."""
     store = MemoryStore()
-    assert drive(ledger(store).erase(WHO)) is False
+    assert run_sync(ledger(store).erase(WHO)) is False
     counted(store)
     raced = Raced(store, lambda swap: counted(store) if swap < 12 else None)
-    assert drive(ledger(raced).erase(WHO)) is True
+    assert run_sync(ledger(raced).erase(WHO)) is True
     assert store.load(WHO) is None
     counted(store)
     with pytest.raises(StoreError, match=r"^the record changed under every attempt to remove it$"):
-        drive(ledger(Raced(store, lambda _: counted(store))).erase(WHO))
+        run_sync(ledger(Raced(store, lambda _: counted(store))).erase(WHO))
     assert store.load(WHO) is not None
 
 
@@ -190,11 +192,11 @@ def test_decision_raises() -> None:
     """A decision that raises writes nothing."""
     tape = Tape()
 
-    def decide(_: Record, __: Terms) -> tuple[Record, None]:
+    def decide(_: Record, __: Context) -> tuple[Record, None]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        drive(ledger(tape).change(WHO, decide))
+        run_sync(ledger(tape).change(WHO, decide))
     assert tape.calls == ["load"]
 
 
@@ -204,33 +206,35 @@ def test_resealed() -> None:
     older, newer = Vault({"old": bytes(32)}), Vault({"new": bytes(range(32)), "old": bytes(32)})
     mine = Sealing(older, WHO)
     provision = mine.promoted(mine.new("alice", "Acme", POLICY))
-    credential = Credential(provision=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0)
+    credential = EnrolledDevice(secret=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0)
     store = MemoryStore()
-    store.swap(WHO, None, Record(active=credential).to_bytes(revision=1))
-    assert drive(ledger(store, cipher=newer).change(WHO, lambda record, _: (record, None))).resealed is False
+    store.swap(WHO, None, Record(device=credential).to_bytes(revision=1))
+    assert (
+        run_sync(ledger(store, cipher=newer).change(WHO, lambda record, _: (record, None))).resealed is False
+    )
     for expected in (True, False):
-        change = drive(ledger(store, cipher=newer).change(WHO, one_more))
+        change = run_sync(ledger(store, cipher=newer).change(WHO, one_more))
         assert change.resealed is expected
-        assert change.after.active is not None
-        assert change.after.active.provision.sealed.startswith("aesgcm:new:")
-        assert stored(store).active == change.after.active
+        assert change.after.device is not None
+        assert change.after.device.secret.sealed.startswith("aesgcm:new:")
+        assert stored(store).device == change.after.device
 
 
-@pytest.mark.parametrize("purpose", [IN_USE, PENDING])
+@pytest.mark.parametrize("purpose", [ENROLLED, PENDING])
 def test_terms(purpose: str) -> None:
     """A decision is given the policy, the time, and what opens secrets of the purpose asked for."""
     cipher, clock = Vault({"k": bytes(32)}), SettableClock(5.5)
     mine = Sealing(cipher, WHO)
     pending = mine.new("alice", "Acme", POLICY)
     provision = pending if purpose == PENDING else mine.promoted(pending)
-    asked: list[Terms] = []
+    asked: list[Context] = []
 
-    def decide(record: Record, terms: Terms) -> tuple[Record, None]:
+    def decide(record: Record, terms: Context) -> tuple[Record, None]:
         asked.append(terms)
         return record, None
 
     books = ledger(MemoryStore(), cipher=cipher, clock=clock)
-    drive(books.change(WHO, decide, purpose=purpose))
+    run_sync(books.change(WHO, decide, purpose=purpose))
     assert (asked[0].policy, asked[0].now) == (POLICY, 5.5)
     assert asked[0].open_codes(provision) == mine.codes(pending, PENDING)
 
@@ -252,7 +256,7 @@ def test_bad_clock(time: Any) -> None:
     with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds"):
         books.now()
     with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds"):
-        drive(books.change(WHO, one_more))
+        run_sync(books.change(WHO, one_more))
     assert tape.calls == ["load"]
 
 
@@ -261,7 +265,7 @@ def test_clock_far_ahead(time: float) -> None:
     """A clock that shows no time of this world is refused too, before it is written anywhere."""
     tape = Tape()
     with pytest.raises(InvalidParameterError, match=r"^clock must return Unix seconds of today, "):
-        drive(ledger(tape, clock=lambda: time).change(WHO, one_more))
+        run_sync(ledger(tape, clock=lambda: time).change(WHO, one_more))
     assert tape.calls == ["load"]
 
 
@@ -324,9 +328,9 @@ def test_odd_swap(answer: object) -> None:
     """A swap that answers anything but True or False did not succeed, whatever it looks like."""
     books, said = ledger(OddSwap(answer)), "^a store must answer a swap by True or False, not by "
     with pytest.raises(StoreError, match=said):
-        drive(books.change(WHO, one_more))
+        run_sync(books.change(WHO, one_more))
     with pytest.raises(StoreError, match=said):
-        drive(books.erase(WHO))
+        run_sync(books.erase(WHO))
 
 
 @pytest.mark.proves("T45", "T34")
@@ -334,7 +338,7 @@ def test_odd_swap(answer: object) -> None:
 def test_odd_load(answer: object) -> None:
     """What is loaded is bytes or nothing."""
     with pytest.raises(StoreError, match=r"^a store must load bytes or None, not "):
-        drive(ledger(Odd(answer)).read(WHO))
+        run_sync(ledger(Odd(answer)).read(WHO))
 
 
 @pytest.mark.proves("T45")
@@ -343,17 +347,17 @@ def test_late_store() -> None:
     coroutine = later()
     for store in (Odd(coroutine), OddSwap(coroutine)):
         with pytest.raises(StoreError, match="coroutine"):
-            drive(ledger(store).change(WHO, one_more))
+            run_sync(ledger(store).change(WHO, one_more))
     coroutine.close()
 
 
 def test_provision_is_opened_late() -> None:
     """Nothing is opened unless a decision asks for it."""
     store, vault = MemoryStore(), Watched(PLAINTEXT)
-    provision = Provision(
+    provision = SealedSecret(
         sealed="plain:", digits=6, algorithm=POLICY.algorithm, period=30, label="alice", issuer=""
     )
-    credential = Credential(provision=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0)
-    store.swap(WHO, None, Record(active=credential).to_bytes(revision=1))
-    assert drive(ledger(store, cipher=vault).change(WHO, one_more)).after.failures == 1
+    credential = EnrolledDevice(secret=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0)
+    store.swap(WHO, None, Record(device=credential).to_bytes(revision=1))
+    assert run_sync(ledger(store, cipher=vault).change(WHO, one_more)).after.failures == 1
     assert vault.done == []

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from tests.support.strategies import anything, spellings
 from totpkit import InvalidParameterError, Reason
-from totpkit._account.recovery_codes import COSTS, RecoverySet, new_recovery_code, read_recovery_code
+from totpkit._account.recovery_codes import COSTS, RecoveryCodeSet, new_recovery_code, read_recovery_code
 
 SYMBOLS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 OTHER_HAND = {"0": "0oO", "1": "1iIlL"}
@@ -94,9 +94,9 @@ def test_no_text(typed: object) -> None:
 def test_hash(cost: int) -> None:
     """A hash is scrypt with r 8, p 1 and 2 to the cost, by another implementation too."""
     code = made(bytes(range(10))).replace("-", "")
-    found = RecoverySet.of([code], cost=cost, entropy=lambda size: b"s" * size)
+    found = RecoveryCodeSet.of([code], cost=cost, entropy=lambda size: b"s" * size)
     independent = Scrypt(salt=b"s" * 16, length=32, n=2**cost, r=8, p=1).derive(code.encode())
-    assert found == RecoverySet(b"s" * 16, cost, unspent=independent)
+    assert found == RecoveryCodeSet(b"s" * 16, cost, unspent=independent)
 
 
 @pytest.mark.parametrize("cost", range(COSTS[0], COSTS[1] + 1))
@@ -111,7 +111,7 @@ def test_memory(cost: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return b""
 
     monkeypatch.setattr("totpkit._account.recovery_codes.hashlib.scrypt", scrypt)
-    RecoverySet(b"", cost, b"").hash("0" * 16)
+    RecoveryCodeSet(b"", cost, b"").hash("0" * 16)
     assert len(asked) == 1
 
 
@@ -119,7 +119,7 @@ def test_memory(cost: int, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_salted() -> None:
     """Each set has a salt of its own, and no code stands in it in plain."""
     codes = [new_recovery_code() for _ in range(3)]
-    one, other = (RecoverySet.of(codes, cost=1) for _ in range(2))
+    one, other = (RecoveryCodeSet.of(codes, cost=1) for _ in range(2))
     assert one.salt != other.salt
     assert len(one.salt) == 16
     assert one.unspent != other.unspent
@@ -134,7 +134,7 @@ def test_salted() -> None:
 def test_spend(raws: list[bytes], tries: list[int]) -> None:
     """Each code is spent once, in any order; then it is replayed, and what is no code is a mismatch."""
     codes = [made(raw).replace("-", "") for raw in raws]
-    recovery = RecoverySet.of(codes, cost=1)
+    recovery = RecoveryCodeSet.of(codes, cost=1)
     spent: set[str] = set()
     for place in tries:
         code = codes[place] if place < len(codes) else made(b"\xff" * 10).replace("-", "")
@@ -142,13 +142,13 @@ def test_spend(raws: list[bytes], tries: list[int]) -> None:
         if code in spent:
             assert answer is Reason.REPLAYED
         elif code in codes:
-            assert isinstance(answer, RecoverySet)
+            assert isinstance(answer, RecoveryCodeSet)
             recovery = answer
             spent.add(code)
         else:
             assert answer is Reason.MISMATCH
         assert recovery.left == len(codes) - len(spent)
-        assert replace(recovery, unspent=b"", spent=b"") == RecoverySet(recovery.salt, 1, b"")
+        assert replace(recovery, unspent=b"", spent=b"") == RecoveryCodeSet(recovery.salt, 1, b"")
 
 
 @pytest.mark.proves("T24")
@@ -156,10 +156,10 @@ def test_spend(raws: list[bytes], tries: list[int]) -> None:
 def test_all_compared(place: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spent or not, first or last or none: the hash is compared with all of the set, in constant time."""
     codes = [made(bytes([n] * 10)).replace("-", "") for n in range(5)]
-    recovery = RecoverySet.of(codes, cost=1)
+    recovery = RecoveryCodeSet.of(codes, cost=1)
     for code in codes[:2]:
         left = recovery.spend(recovery.hash(code))
-        assert isinstance(left, RecoverySet)
+        assert isinstance(left, RecoveryCodeSet)
         recovery = left
     digest = recovery.hash("0" * 16 if place is None else codes[place])
     compared: list[bytes] = []

@@ -7,37 +7,37 @@ from hypothesis import given, settings, strategies as st
 
 from tests.support.account_strategies import credentials, moments, records, throttles
 from totpkit import Accepted, Policy, Reason, Rejected, Throttle
-from totpkit._account.attempts import Terms, failed, refusal
-from totpkit._account.record import Credential, Provision, Record
-from totpkit._account.recovery_codes import RecoverySet
+from totpkit._account.attempts import Context, failed, refuse
+from totpkit._account.record import EnrolledDevice, Record, SealedSecret
+from totpkit._account.recovery_codes import RecoveryCodeSet
 from totpkit._account.redeem import issued, reserved, settled
 from totpkit._otp.totp import TOTP
 
 CODES = [f"{n:016d}" for n in range(3)]
-RECOVERY = RecoverySet.of(CODES, cost=1)
+RECOVERY = RecoveryCodeSet.of(CODES, cost=1)
 
 
-def closed(_: Provision) -> TOTP:
+def closed(_: SealedSecret) -> TOTP:
     """Refuse to open a secret, which no recovery code needs."""
     raise AssertionError("a secret was opened")
 
 
-def terms(now: float = 0.0, throttle: Throttle | None = None) -> Terms:
+def terms(now: float = 0.0, throttle: Throttle | None = None) -> Context:
     """Return terms under which no secret can be opened."""
-    return Terms(Policy(throttle=throttle or Throttle()), now, closed)
+    return Context(Policy(throttle=throttle or Throttle()), now, closed)
 
 
-enrolled = st.builds(replace, records, active=credentials, recovery=st.just(RECOVERY))
+enrolled = st.builds(replace, records, device=credentials, recovery=st.just(RECOVERY))
 
 
 @given(records)
 def test_issued(record: Record) -> None:
     """New codes replace all older ones and raise the generation; without a credential there are none."""
     after = issued(record, RECOVERY, record.generation)
-    if record.active is None:
+    if record.device is None:
         assert after is record
     else:
-        assert replace(record, recovery=RECOVERY, generation=record.generation + 1) == after
+        assert replace(record, recovery_codes=RECOVERY, generation=record.generation + 1) == after
     assert issued(record, RECOVERY, record.generation + 1) is record
 
 
@@ -47,16 +47,16 @@ def test_reserved(record: Record, symbols: str | None, now: float, throttle: Thr
     """An attempt is counted before it is hashed; who is not enrolled, or must wait, costs nothing."""
     asked = terms(now, throttle)
     after, codes = reserved(record, symbols, asked)
-    if record.active is None:
+    if record.device is None:
         assert (after is record, codes) == (True, Rejected(Reason.NOT_ENROLLED))
-    elif (refused := refusal(record, asked)) is not None:
+    elif (refused := refuse(record, asked)) is not None:
         assert (after is record, codes) == (True, refused)
     else:
         assert failed(record, asked) == after
         if symbols is None:
             assert codes == Rejected(Reason.MALFORMED)
         else:
-            assert codes == (record.recovery or Rejected(Reason.MISMATCH))
+            assert codes == (record.recovery_codes or Rejected(Reason.MISMATCH))
 
 
 @pytest.mark.proves("T25", "NIST-4.2")
@@ -64,13 +64,13 @@ def test_reserved(record: Record, symbols: str | None, now: float, throttle: Thr
 @given(enrolled, st.sampled_from(CODES))
 def test_settled(record: Record, code: str) -> None:
     """A right code is spent and forgives all failures; nothing else changes, and it never passes again."""
-    assert record.active is not None
+    assert record.device is not None
     digest = RECOVERY.hash(code)
     after, answer = settled(record, RECOVERY.salt, digest)
-    assert answer == Accepted(record.active.last_step)
-    assert after.recovery is not None
-    assert after.recovery.left == 2
-    assert replace(record, recovery=after.recovery, failures=0, retry_at=None) == after
+    assert answer == Accepted(record.device.last_step)
+    assert after.recovery_codes is not None
+    assert after.recovery_codes.left == 2
+    assert replace(record, recovery=after.recovery_codes, failures=0, retry_at=None) == after
     again, refused = settled(after, RECOVERY.salt, digest)
     assert (again is after, refused) == (True, Rejected(Reason.REPLAYED))
 
@@ -85,8 +85,8 @@ def test_settled_wrong(record: Record, digest: bytes) -> None:
 @pytest.mark.proves("T47")
 def test_settled_too_late() -> None:
     """A code of a set that was replaced, or revoked, while it was hashed is spent nowhere."""
-    credential = Credential(
-        provision=Provision(
+    credential = EnrolledDevice(
+        secret=SealedSecret(
             sealed="", digits=6, algorithm=Policy.DEFAULT.algorithm, period=30, label="a", issuer=""
         ),
         confirmed_at=0.0,
@@ -96,9 +96,9 @@ def test_settled_too_late() -> None:
     digest = RECOVERY.hash(CODES[0])
     for record in (
         Record(),
-        Record(recovery=RECOVERY),
-        Record(active=credential),
-        Record(active=credential, recovery=replace(RECOVERY, salt=b"another")),
+        Record(recovery_codes=RECOVERY),
+        Record(device=credential),
+        Record(device=credential, recovery=replace(RECOVERY, salt=b"another")),
     ):
         after, answer = settled(record, RECOVERY.salt, digest)
         assert (after is record, answer) == (True, Rejected(Reason.MISMATCH))

@@ -7,18 +7,17 @@ from hypothesis import given, strategies as st
 
 from tests.support.account_strategies import counts, moments, records
 from totpkit import Accepted, Policy, Reason, Rejected
-from totpkit._account.attempts import Terms, failed, unlocked
-from totpkit._account.record import Provision, Record
-from totpkit._account.scope import Scope
+from totpkit._account.attempts import Context, Restrictions, failed, unlock
+from totpkit._account.record import Record, SealedSecret
 from totpkit._otp.totp import TOTP
 
 
-def closed(_: Provision) -> TOTP:
+def closed(_: SealedSecret) -> TOTP:
     """Refuse to open a secret, which no scope needs."""
     raise AssertionError("a secret was opened")
 
 
-TERMS = Terms(Policy.DEFAULT, 0.0, closed)
+TERMS = Context(Policy.DEFAULT, 0.0, closed)
 generations = st.none() | counts
 reasons = st.sampled_from([Reason.TICKET_INVALID, Reason.PROOF_INVALID])
 
@@ -28,11 +27,11 @@ def test_generation(record: Record, generation: int | None, stale: Reason, compl
     """A rule is asked only for the credential that the login was begun for; for another nothing is done."""
     asked: list[Record] = []
 
-    def rule(seen: Record, _: Terms) -> tuple[Record, str]:
+    def rule(seen: Record, _: Context) -> tuple[Record, str]:
         asked.append(seen)
         return seen, "answer"
 
-    scope = Scope(generation, stale, completes)
+    scope = Restrictions(generation, stale, completes)
     for decide in (scope.bound(rule), scope.guarded(rule)):
         asked.clear()
         after, outcome = decide(record, TERMS)
@@ -47,7 +46,9 @@ def test_generation(record: Record, generation: int | None, stale: Reason, compl
 @given(records, records, st.booleans())
 def test_forgiveness(record: Record, decided: Record, completes: bool) -> None:  # noqa: FBT001 - drawn
     """Unless it completes the login, no success lowers the failures or ends their wait; all else stands."""
-    after, outcome = Scope(completes=completes).guarded(lambda *_: (decided, Accepted(1)))(record, TERMS)
+    after, outcome = Restrictions(completes=completes).guarded(lambda *_: (decided, Accepted(1)))(
+        record, TERMS
+    )
     assert outcome == Accepted(1)
     if completes or decided.failures >= record.failures:
         assert after is decided
@@ -64,8 +65,8 @@ def test_settled(record: Record, others: int, now: float) -> None:
     later = reserved
     for _ in range(others):
         later = failed(later, terms)
-    assert Scope().settled(later, reserved) == unlocked(later)
-    on_the_way = Scope(completes=False).settled(later, reserved)
+    assert Restrictions().settled(later, reserved) == unlock(later)
+    on_the_way = Restrictions(completes=False).settled(later, reserved)
     assert on_the_way.failures == record.failures + others
     assert on_the_way == replace(
         later, failures=on_the_way.failures, retry_at=later.retry_at if others else None
@@ -73,17 +74,17 @@ def test_settled(record: Record, others: int, now: float) -> None:
 
 
 def test_settled_after_an_unlock() -> None:
-    """What was unlocked meanwhile has nothing to give back."""
+    """What was unlock meanwhile has nothing to give back."""
     reserved = Record(failures=1)
-    assert Scope(completes=False).settled(Record(), reserved) == Record()
+    assert Restrictions(completes=False).settled(Record(), reserved) == Record()
 
 
 def test_open() -> None:
     """The open scope is that of an attempt outside of any login."""
-    assert Scope(None, Reason.TICKET_INVALID, completes=True, after=()) == Scope.OPEN
+    assert Restrictions(None, Reason.TICKET_INVALID, completes=True, after=()) == Restrictions.OPEN
 
 
 def test_settled_after_a_success_and_new_failures() -> None:
     """Where a success has forgiven the reserved failure, those that came since stay, with their wait."""
     reserved, since = Record(failures=5, retry_at=30.0), Record(failures=5, retry_at=90.0)
-    assert Scope(completes=False).settled(since, reserved) is since
+    assert Restrictions(completes=False).settled(since, reserved) is since

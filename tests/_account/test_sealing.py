@@ -9,8 +9,8 @@ from hypothesis import given
 from tests.support.account_strategies import policy_numbers, records
 from tests.support.fakes import Watched
 from totpkit import InvalidParameterError, KeyURI, Policy, RecordError, VaultError
-from totpkit._account.record import Credential, Provision, Record
-from totpkit._account.sealing import IN_USE, PENDING, Sealing
+from totpkit._account.record import EnrolledDevice, Record, SealedSecret
+from totpkit._account.sealing import ENROLLED, PENDING, Sealing
 from totpkit.vault import PLAINTEXT, Vault
 
 OLD, NEW = bytes(32), bytes(range(32))
@@ -22,9 +22,9 @@ def sealing(cipher: Vault | Watched, account_id: str = "acct-1") -> Sealing:
     return Sealing(cipher, account_id)
 
 
-def enrolled(provision: Provision) -> Record:
+def enrolled(provision: SealedSecret) -> Record:
     """Return a record with a credential."""
-    return Record(active=Credential(provision=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0))
+    return Record(device=EnrolledDevice(secret=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0))
 
 
 @pytest.mark.proves("RFC4226-7.5")
@@ -77,19 +77,19 @@ def test_resealed() -> None:
     mine = sealing(BEFORE)
     record = enrolled(mine.promoted(mine.new("alice", "Acme", Policy.DEFAULT)))
     assert mine.resealed(record) is record
-    assert record.active is not None
+    assert record.device is not None
     rotated = sealing(AFTER).resealed(record)
-    assert rotated.active is not None
-    assert rotated.active.provision.sealed.startswith("aesgcm:new:")
-    assert sealing(AFTER).in_use(rotated.active.provision) == mine.in_use(record.active.provision)
-    sealed = rotated.active.provision.sealed
+    assert rotated.device is not None
+    assert rotated.device.secret.sealed.startswith("aesgcm:new:")
+    assert sealing(AFTER).in_use(rotated.device.secret) == mine.in_use(record.device.secret)
+    sealed = rotated.device.secret.sealed
     assert rotated == replace(
-        record, active=replace(record.active, provision=replace(record.active.provision, sealed=sealed))
+        record, device=replace(record.device, secret=replace(record.device.secret, sealed=sealed))
     )
     assert sealing(AFTER).resealed(rotated) is sealing(AFTER).renewed(rotated) is rotated
     renewed = sealing(AFTER).renewed(record)
-    assert renewed.active is not None
-    assert sealing(AFTER).in_use(renewed.active.provision) == mine.in_use(record.active.provision)
+    assert renewed.device is not None
+    assert sealing(AFTER).in_use(renewed.device.secret) == mine.in_use(record.device.secret)
 
 
 def test_lost_key() -> None:
@@ -115,16 +115,16 @@ def test_corrupted_names(names: dict[str, str]) -> None:
 @given(records)
 def test_nothing_to_reseal(record: Record) -> None:
     """A record without a credential is not touched."""
-    bare = replace(record, active=None)
+    bare = replace(record, device=None)
     assert sealing(AFTER).resealed(bare) is sealing(AFTER).renewed(bare) is bare
 
 
-@pytest.mark.parametrize(("purpose", "expires_at"), [(PENDING, 600.0), (IN_USE, None)])
+@pytest.mark.parametrize(("purpose", "expires_at"), [(PENDING, 600.0), (ENROLLED, None)])
 def test_shown(purpose: str, expires_at: float | None) -> None:
     """A secret is shown with the name and the parameters it was made with, always the same."""
     mine = sealing(BEFORE)
     provision = mine.new("alice", "Acme", Policy(digits=8, period=60))
-    if purpose == IN_USE:
+    if purpose == ENROLLED:
         provision = mine.promoted(provision)
     shown = mine.shown(provision, purpose, expires_at)
     uri = KeyURI.parse(shown.uri)

@@ -30,7 +30,7 @@ from totpkit import (
     Window,
 )
 from totpkit._account.record import Record
-from totpkit._account.service import Accounts
+from totpkit._account.service import Service
 from totpkit._account.sync import Pending
 from totpkit.stores.memory import MemoryStore
 from totpkit.stores.threaded import ThreadedStore
@@ -57,7 +57,7 @@ def takes(signature: inspect.Signature) -> list[str]:
 
 def test_twins() -> None:
     """Both faces have the same methods with the same parameters, and the service has them too."""
-    sync, later, service = (methods(face) for face in (Authenticator, AsyncAuthenticator, Accounts))
+    sync, later, service = (methods(face) for face in (Authenticator, AsyncAuthenticator, Service))
     assert list(sync) == list(later)
     assert set(sync) <= set(service)
     for name, signature in sync.items():
@@ -86,7 +86,7 @@ def test_one_gate() -> None:
     app = App(store=tape)
     phone = app.enroll()
     recovery = app.auth.issue_recovery_codes(WHO)
-    shown = app.auth.begin_enrollment(WHO, LABEL)
+    shown = app.auth.begin_enrollment(WHO, label=LABEL)
     right: dict[str, tuple[str, ...]] = {
         "verify": (phone.code(),),
         "resync": (phone.code(), phone.code(1)),
@@ -273,7 +273,7 @@ def test_async_store_in_a_thread() -> None:
 
     async def run() -> None:
         with pytest.raises(StoreError, match="coroutine"):
-            await auth.begin_enrollment(WHO, LABEL)
+            await auth.begin_enrollment(WHO, label=LABEL)
 
     with pytest.warns(RuntimeWarning, match="was never awaited"):
         asyncio.run(run())
@@ -308,7 +308,7 @@ def test_where_hashes_are_made(colour: str, blocks: bool, monkeypatch: pytest.Mo
         assert (threading.get_ident() in threads) == blocks
 
 
-# Accounts without a credential
+# Service without a credential
 
 
 class Counting:
@@ -390,10 +390,10 @@ OPERATIONS: dict[str, Callable[[App, SoftPhone, tuple[str, ...]], object]] = {
     "recovery code": lambda app, _, codes: app.auth.redeem_recovery_code(WHO, codes[0]),
     "wrong recovery code": lambda app, _, __: app.auth.redeem_recovery_code(WHO, "0" * 16),
     "malformed recovery code": lambda app, _, __: app.auth.redeem_recovery_code(WHO, "0"),
-    "begin": lambda app, _, __: app.auth.begin_enrollment(WHO, LABEL, "b"),
-    "begin again": lambda app, _, __: app.auth.begin_enrollment(WHO, LABEL, "a"),
-    "confirm": lambda app, _, __: app.auth.confirm_enrollment(WHO, pending_code(app), "a"),
-    "wrong confirm": lambda app, _, __: app.auth.confirm_enrollment(WHO, "x", "a"),
+    "begin": lambda app, _, __: app.auth.begin_enrollment(WHO, label=LABEL, binding="b"),
+    "begin again": lambda app, _, __: app.auth.begin_enrollment(WHO, label=LABEL, binding="a"),
+    "confirm": lambda app, _, __: app.auth.confirm_enrollment(WHO, pending_code(app), binding="a"),
+    "wrong confirm": lambda app, _, __: app.auth.confirm_enrollment(WHO, "x", binding="a"),
     "cancel": lambda app, _, __: app.auth.cancel_enrollment(WHO),
     "recovery codes": lambda app, _, __: app.auth.issue_recovery_codes(WHO),
     "reseal": lambda app, _, __: app.auth.reseal(WHO),
@@ -410,10 +410,10 @@ def pending_code(app: App) -> str:
     """Return the code of the secret that is pending, read from the store itself."""
     stored = app.store.store.load(WHO) if isinstance(app.store, Faulty | Raced) else app.store.load(WHO)
     assert stored is not None
-    pending = Record.from_bytes(stored).pending
+    pending = read_record(stored).pending
     assert pending is not None
-    raw = PLAINTEXT.open(pending.provision.sealed, account_id=WHO, purpose="enrollment")
-    return pending.provision.codes(totpkit.Secret.from_bytes(raw)).at(app.clock())
+    raw = PLAINTEXT.open(pending.secret.sealed, account_id=WHO, purpose="enrollment")
+    return pending.secret.codes(totpkit.Secret.from_bytes(raw)).at(app.clock())
 
 
 def world(colour: str = SYNC, policy: Policy = POLICY) -> tuple[App, SoftPhone, tuple[str, ...]]:
@@ -421,7 +421,7 @@ def world(colour: str = SYNC, policy: Policy = POLICY) -> tuple[App, SoftPhone, 
     app = App(colour, policy=policy)
     phone = app.enroll()
     codes = app.auth.issue_recovery_codes(WHO)
-    app.auth.begin_enrollment(WHO, LABEL, "a")
+    app.auth.begin_enrollment(WHO, label=LABEL, binding="a")
     app.fail(2)
     app.told()
     return app, phone, codes
@@ -452,7 +452,7 @@ def test_races_lost_at_will(colour: str, name: str, losses: int) -> None:
         with pytest.raises(StoreError, match=r"^the record changed under every attempt to "):
             OPERATIONS[name](raced, phone, codes)
         assert app.record().failures == before.failures
-        assert app.record().active == before.active
+        assert app.record().device == before.device
         assert app.record().recovery == before.recovery
         assert raced.told() == []
 
@@ -494,7 +494,7 @@ def test_failing_store(colour: str, name: str) -> None:
         if name in {"recovery code", "wrong recovery code"} and call >= 2:
             assert after.failures == before.failures + 1
             assert after.revision == before.revision + 1
-            assert (after.active, after.recovery) == (before.active, before.recovery)
+            assert (after.device, after.recovery_codes) == (before.device, before.recovery)
         else:
             assert after == before
 

@@ -11,16 +11,16 @@ import pytest
 
 from totpkit import FlowError
 from totpkit._account.sync import (
-    Carried,
-    Colour,
-    Inline,
-    InlineStore,
+    AsyncRuntime,
     Pending,
-    Suspending,
-    carry,
-    drive,
-    refuse_async,
+    Runtime,
+    ShieldedStopIteration,
+    SyncRuntime,
+    SyncStoreAdapter,
+    reject_async,
     require_async,
+    run_sync,
+    shield_stop_iteration,
 )
 from totpkit.stores.memory import MemoryStore
 from totpkit.stores.threaded import ThreadedStore
@@ -71,8 +71,8 @@ def test_drive() -> None:
     async def four() -> int:
         return await two() + await two()
 
-    assert drive(four()) == 4
-    assert drive(no_result()) is None
+    assert run_sync(four()) == 4
+    assert run_sync(no_result()) is None
 
 
 async def no_result() -> None:
@@ -96,7 +96,7 @@ def test_drive_suspended() -> None:
 
     coroutine = outer()
     with pytest.raises(FlowError, match=r"^an async part was given to a sync class: "):
-        drive(coroutine)
+        run_sync(coroutine)
     assert seen == ["closed"]
     with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
         coroutine.send(None)
@@ -108,22 +108,22 @@ def test_carried_unchanged(error: BaseException) -> None:
     """What a callback raises reaches the caller as the same object, a StopIteration too."""
 
     async def inner() -> object:
-        return carry(fails(error))
+        return shield_stop_iteration(fails(error))
 
     async def outer() -> object:
         return await inner()
 
     with pytest.raises(type(error)) as caught:
-        drive(outer())
+        run_sync(outer())
     assert caught.value is error
 
 
 def test_carry() -> None:
     """What a callback returns is carried as it is; a StopIteration remembers itself as the cause."""
-    assert carry(lambda: "x") == "x"
+    assert shield_stop_iteration(lambda: "x") == "x"
     error = StopIteration("x")
-    with pytest.raises(Carried) as caught:
-        carry(fails(error))
+    with pytest.raises(ShieldedStopIteration) as caught:
+        shield_stop_iteration(fails(error))
     assert caught.value.error is caught.value.__cause__ is error
 
 
@@ -134,17 +134,17 @@ def test_stop_iteration_uncarried() -> None:
         raise StopIteration("x")
 
     with pytest.raises(RuntimeError, match="coroutine raised StopIteration"):
-        drive(stops())
+        run_sync(stops())
 
 
-def inline() -> tuple[Colour, Callable[[Coroutine[Any, None, Any]], Any]]:
+def inline() -> tuple[Runtime, Callable[[Coroutine[Any, None, Any]], Any]]:
     """Return the sync colour, and how to run it."""
-    return Inline(), drive
+    return SyncRuntime(), run_sync
 
 
-def suspending() -> tuple[Colour, Callable[[Coroutine[Any, None, Any]], Any]]:
+def suspending() -> tuple[Runtime, Callable[[Coroutine[Any, None, Any]], Any]]:
     """Return the async colour, and how to run it."""
-    return Suspending(), asyncio.run
+    return AsyncRuntime(), asyncio.run
 
 
 both = pytest.mark.parametrize("make", [inline, suspending])
@@ -161,8 +161,8 @@ def test_offload(make: Callable[[], Any]) -> None:
 
 def test_offload_where() -> None:
     """The sync face works where it is called, the async one where it blocks nobody."""
-    assert drive(Inline().offload(threading.get_ident)) == threading.get_ident()
-    assert asyncio.run(Suspending().offload(threading.get_ident)) != threading.get_ident()
+    assert run_sync(SyncRuntime().offload(threading.get_ident)) == threading.get_ident()
+    assert asyncio.run(AsyncRuntime().offload(threading.get_ident)) != threading.get_ident()
 
 
 @both
@@ -179,14 +179,14 @@ def test_call(make: Callable[[], Any]) -> None:
 def test_inline_refuses_answers(make: Callable[[], object]) -> None:
     """The sync face takes nothing to await for an answer, and closes a coroutine."""
     with pytest.raises(FlowError):
-        drive(Inline().call(make))
+        run_sync(SyncRuntime().call(make))
     gc.collect()  # a coroutine that was not closed would warn here, and the warning fail the test
 
 
 def test_suspending_awaits_answers() -> None:
     """The async face awaits what can be awaited."""
-    assert asyncio.run(Suspending().call(lambda: later("x"))) == "x"
-    assert asyncio.run(Suspending().call(Awaitable_)) == "awaited"
+    assert asyncio.run(AsyncRuntime().call(lambda: later("x"))) == "x"
+    assert asyncio.run(AsyncRuntime().call(Awaitable_)) == "awaited"
 
 
 class Callbacks:
@@ -216,14 +216,14 @@ class Callbacks:
 def test_refuse_async(part: object) -> None:
     """Whatever can be seen to be async is refused at once."""
     with pytest.raises(FlowError):
-        refuse_async(None, part)
+        reject_async(None, part)
     with pytest.raises(FlowError):
-        refuse_async(part, None)
+        reject_async(part, None)
 
 
 def test_refuse_async_passes() -> None:
     """Sync callbacks, and none at all, pass."""
-    refuse_async(None, Callbacks().sync, print, lambda: later, int, functools.partial(print))
+    reject_async(None, Callbacks().sync, print, lambda: later, int, functools.partial(print))
 
 
 @pytest.mark.proves("T45")
@@ -231,7 +231,7 @@ def test_stores_of_the_other_colour() -> None:
     """A store of the other colour is refused when it is given, not when somebody logs in."""
     sync, threaded = MemoryStore(), ThreadedStore(MemoryStore())
     with pytest.raises(FlowError, match=r"^an async part was given to a sync class: "):
-        InlineStore(threaded)  # type: ignore[arg-type]
+        SyncStoreAdapter(threaded)  # type: ignore[arg-type]
     with pytest.raises(
         FlowError, match=r"^a sync store was given to an async class: wrap it in ThreadedStore$"
     ):
@@ -246,18 +246,18 @@ def test_mixed_store(mixed: tuple[Any, Any]) -> None:
     """A store that is half async is refused by both."""
     store = type("Mixed", (), {"load": mixed[0], "swap": mixed[1]})()
     with pytest.raises(FlowError):
-        InlineStore(store)
+        SyncStoreAdapter(store)
     with pytest.raises(FlowError):
         require_async(store)
 
 
 def test_inline_store() -> None:
     """A sync store behind the awaited port answers as it does."""
-    store = InlineStore(MemoryStore())
-    assert drive(store.load("a")) is None
-    assert drive(store.swap("a", None, b"1")) is True
-    assert drive(store.swap("a", None, b"2")) is False
-    assert drive(store.load("a")) == b"1"
+    store = SyncStoreAdapter(MemoryStore())
+    assert run_sync(store.load("a")) is None
+    assert run_sync(store.swap("a", None, b"1")) is True
+    assert run_sync(store.swap("a", None, b"2")) is False
+    assert run_sync(store.load("a")) == b"1"
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
@@ -266,10 +266,10 @@ def test_inline_store_raises(error: BaseException) -> None:
     fail = fails(error)
     store: Any = type("Failing", (), {"load": lambda *_: fail(), "swap": lambda *_: fail()})()
     with pytest.raises(type(error)) as caught:
-        drive(InlineStore(store).load("a"))
+        run_sync(SyncStoreAdapter(store).load("a"))
     assert caught.value is error
     with pytest.raises(type(error)) as caught:
-        drive(InlineStore(store).swap("a", None, b"1"))
+        run_sync(SyncStoreAdapter(store).swap("a", None, b"1"))
     assert caught.value is error
 
 
@@ -388,7 +388,7 @@ def test_worker_thread_that_stops() -> None:
         raise StopIteration
 
     async def run() -> None:
-        await asyncio.wait_for(Suspending().offload(work), 5)
+        await asyncio.wait_for(AsyncRuntime().offload(work), 5)
 
     with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
         asyncio.run(run())

@@ -5,7 +5,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.strategies import RFC_SECRET
 from totpkit import TOTP, Accepted, Reason, Rejected
-from totpkit._cli.wording import printable, seconds_left, verdict
+from totpkit._cli.output import printable, seconds_left, verdict
 
 
 def test_verdict_accepted() -> None:

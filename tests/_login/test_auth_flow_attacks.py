@@ -69,11 +69,11 @@ Desk = Callable[[Any, str], Any]
 DESK: dict[str, Desk] = {
     "owner": lambda desk, proof: desk.owner(proof),
     "provisioning": lambda desk, proof: desk.provisioning(proof),
-    "begin_replacement": lambda desk, proof: desk.begin_replacement(proof),
-    "confirm_replacement": lambda desk, proof: desk.confirm_replacement(proof, "12345678"),
-    "cancel_replacement": lambda desk, proof: desk.cancel_replacement(proof),
-    "enroll": lambda desk, proof: desk.enroll(proof),
-    "confirm": lambda desk, proof: desk.confirm(proof, "12345678"),
+    "begin_replacement": lambda desk, proof: desk.begin_enrollment(proof),
+    "confirm_replacement": lambda desk, proof: desk.confirm_enrollment(proof, "12345678"),
+    "cancel_replacement": lambda desk, proof: desk.cancel_enrollment(proof),
+    "enroll": lambda desk, proof: desk.begin_enrollment(proof),
+    "confirm": lambda desk, proof: desk.confirm_enrollment(proof, "12345678"),
     "new_recovery_codes": lambda desk, proof: desk.new_recovery_codes(proof),
     "switch_off": lambda desk, proof: desk.switch_off(proof),
 }
@@ -155,7 +155,7 @@ def test_same_code_again(colour: str, window: Window) -> None:
                         assert problem_of(visitor.answer(challenge, code)) is not None
                         assert problem_of(visitor.answer(challenge, RecoveryAnswer(code.code))) is not None
                         assert problem_of(visitor.answer(challenge, EmailAnswer(code.code))) is not None
-                assert not isinstance(place.desk().confirm_replacement(proof, code.code), totpkit.Accepted)
+                assert not isinstance(place.desk().confirm_enrollment(proof, code.code), totpkit.Accepted)
                 assert not place.auth.verify(WHO, code.code)
         shop.clock.time = now
 
@@ -186,8 +186,8 @@ def test_confirmation_code(colour: str) -> None:
     assert problem_of(alice.answer(alice.come_in(), code)) is Reason.REPLAYED
     assert problem_of(alice.answer(alice.step_up(proof), code)) is Reason.REPLAYED
     assert shop.auth.verify(WHO, code.code) == Rejected(Reason.REPLAYED)
-    new = SoftPhone(shop.desk().begin_replacement(proof).uri, clock=shop.clock)
-    confirmed = shop.desk().confirm_replacement(proof, new.code())
+    new = SoftPhone(shop.desk().begin_enrollment(proof).uri, clock=shop.clock)
+    confirmed = shop.desk().confirm_enrollment(proof, new.code())
     assert problem_of(alice.answer(alice.come_in(), CodeAnswer(new.code()))) is Reason.REPLAYED
     assert problem_of(alice.answer(alice.step_up(confirmed.proof), CodeAnswer(new.code()))) is not None
 
@@ -254,8 +254,8 @@ def test_right_password_forgives_nothing(colour: str) -> None:
         alice.answer(again, SkipAnswer())
         alice.step_up(proof)
         alice.answer(alice.begin(), FederatedAnswer("google", WHO))
-        shop.desk().begin_replacement(proof)
-        shop.desk().cancel_replacement(proof)
+        shop.desk().begin_enrollment(proof)
+        shop.desk().cancel_enrollment(proof)
         shop.clock.advance(60)
         assert shop.auth.status(WHO).failures == 4
     assert problem_of(alice.answer(alice.come_in(), alice.wrong())) is Reason.MISMATCH
@@ -309,7 +309,7 @@ def test_one_gate(colour: str) -> None:
     shop, alice = ready(colour, then=everything, store=(tape := Tape()))
     recovery = shop.auth.issue_recovery_codes(WHO)[0]
     proof = alice.log_in().proof
-    replacing = SoftPhone(shop.desk().begin_replacement(proof).uri, clock=shop.clock)
+    replacing = SoftPhone(shop.desk().begin_enrollment(proof).uri, clock=shop.clock)
     challenge = alice.come_in()
     stepping = alice.step_up(proof)
     alice.answer(challenge, SendEmail())
@@ -321,10 +321,10 @@ def test_one_gate(colour: str) -> None:
         for answer in (*answers, SendEmail()):
             result = alice.answer(at, answer)
             assert (problem_of(result), result.retry_after) == (wait.reason, wait.retry_after)
-    assert shop.desk().confirm_replacement(proof, replacing.code()) == wait
+    assert shop.desk().confirm_enrollment(proof, replacing.code()) == wait
     assert set(tape.calls) == {"load"}
     shop.clock.advance(30)
-    assert shop.desk().confirm_replacement(proof, replacing.code())
+    assert shop.desk().confirm_enrollment(proof, replacing.code())
 
 
 @pytest.mark.proves("T15", "T43", "T38")
@@ -459,11 +459,11 @@ def test_proof_of_a_recovery_code(colour: str) -> None:
     proof = lets_in(alice.answer(alice.come_in(), RecoveryAnswer(codes[0]))).proof
     assert shop.desk().provisioning(proof) == NO_PROOF
     assert shop.desk().new_recovery_codes(proof) == NO_PROOF
-    shown = shop.desk().begin_replacement(proof)
+    shown = shop.desk().begin_enrollment(proof)
     assert isinstance(shown, Enrollment)
     assert shown.secret != shop.auth.provisioning(WHO).secret
     new = SoftPhone(shown.uri, clock=shop.clock)
-    confirmed = shop.desk().confirm_replacement(proof, new.code())
+    confirmed = shop.desk().confirm_enrollment(proof, new.code())
     assert shop.desk().provisioning(proof) == NO_PROOF
     assert shop.desk().provisioning(confirmed.proof).uri == shown.uri  # a phone of their own by now
 

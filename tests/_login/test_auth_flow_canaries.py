@@ -45,9 +45,9 @@ from totpkit import (
 )
 from totpkit._login.auth_flow import login_of
 from totpkit._login.callbacks import App as Called
+from totpkit._login.challenge import Visit
 from totpkit._login.self_service import SelfService
-from totpkit._login.signed import Signing
-from totpkit._login.visit import Visit
+from totpkit._login.signed import SigningKeys
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SoftPhone
 from totpkit.vault import PLAINTEXT
@@ -114,7 +114,7 @@ class World:
         self.alice.enroll()
         self.recovery = self.shop.auth.issue_recovery_codes(WHO)
         self.proof = self.alice.log_in().proof
-        self.pending = self.shop.desk().begin_replacement(self.proof)
+        self.pending = self.shop.desk().begin_enrollment(self.proof)
         self.page = self.alice.begin()
         self.challenge = self.alice.come_in()
         self.sent = self.alice.answer(self.challenge, SendEmail())
@@ -123,7 +123,7 @@ class World:
         assert self.alice.phone is not None
         assert self.bob.phone is not None
         self.phone, self.newer = self.alice.phone, SoftPhone(self.pending.uri, clock=self.shop.clock)
-        self.mailed = self.shop.mailed_code()
+        self.emailed = self.shop.mailed_code()
         self.pieces = list(self._pieces())
 
     def _pieces(self) -> Iterator[str]:
@@ -139,7 +139,7 @@ class World:
         for phone in (self.phone, self.newer, self.bob.phone):
             assert phone is not None
             yield from (phone.code(), phone.code(1))
-        yield self.mailed
+        yield self.emailed
 
     def leaks(self, text: str) -> list[str]:
         """Return which canaries stand in the text."""
@@ -180,7 +180,7 @@ OPERATIONS: dict[str, Callable[[World], Any]] = {
     "password as recovery code": lambda world: on(world, RecoveryAnswer(PASSWORD)),
     "send": lambda world: (world.shop.clock.advance(60), on(world, SendEmail()))[1],
     "send too soon": lambda world: on(world, SendEmail()),
-    "mailed": lambda world: on(world, EmailAnswer(world.mailed)),
+    "mailed": lambda world: on(world, EmailAnswer(world.emailed)),
     "wrong mailed": lambda world: on(world, EmailAnswer("00000000")),
     "phone's code as mailed": lambda world: on(world, EmailAnswer(world.phone.code())),
     "quiz": lambda world: on(world, CustomAnswer("quiz", {"answer": ANSWER})),
@@ -202,10 +202,10 @@ OPERATIONS: dict[str, Callable[[World], Any]] = {
     "password as proof": lambda world: world.alice.step_up(PASSWORD),
     "owner": lambda world: desk(world).owner(world.proof),
     "provisioning": lambda world: desk(world).provisioning(world.proof),
-    "replacing": lambda world: desk(world).begin_replacement(world.proof),
-    "replaced": lambda world: desk(world).confirm_replacement(world.proof, world.newer.code()),
-    "wrong replacement": lambda world: desk(world).confirm_replacement(world.proof, world.phone.code()),
-    "cancelled": lambda world: desk(world).cancel_replacement(world.proof),
+    "replacing": lambda world: desk(world).begin_enrollment(world.proof),
+    "replaced": lambda world: desk(world).confirm_enrollment(world.proof, world.newer.code()),
+    "wrong replacement": lambda world: desk(world).confirm_enrollment(world.proof, world.phone.code()),
+    "cancelled": lambda world: desk(world).cancel_enrollment(world.proof),
     "not to enroll": lambda world: desk(world).enroll(world.proof),
     "not to confirm": lambda world: desk(world).confirm(world.proof, world.phone.code()),
     "recovery codes": lambda world: desk(world).new_recovery_codes(world.proof),
@@ -473,7 +473,7 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[World], Any]]] = {
     ),
     "code of another type": (
         InvalidParameterError,
-        lambda world: desk(world).confirm_replacement(world.proof, int(world.newer.code())),
+        lambda world: desk(world).confirm_enrollment(world.proof, int(world.newer.code())),
     ),
     "keys that are a key": (
         InvalidParameterError,
@@ -495,8 +495,8 @@ MISTAKES: dict[str, tuple[type[Exception], Callable[[World], Any]]] = {
         lambda world: world.shop.built(world.shop.first, clock=lambda: PASSWORD).begin(),
     ),
     "pickled flow": (TypeError, lambda world: pickle.dumps(login_of(world.shop.flow).doors)),
-    "pickled keys": (TypeError, lambda _: pickle.dumps(Signing([KEY]))),
-    "state of keys": (TypeError, lambda _: Signing([KEY]).__getstate__()),
+    "pickled keys": (TypeError, lambda _: pickle.dumps(SigningKeys([KEY]))),
+    "state of keys": (TypeError, lambda _: SigningKeys([KEY]).__getstate__()),
     "pickled challenge": (TypeError, lambda world: pickle.dumps(world.sent)),
     "pickled enrollment": (TypeError, lambda world: pickle.dumps(world.enrolling)),
     "pickled prompt": (TypeError, lambda world: pickle.dumps(world.enrolling.prompts)),
@@ -553,7 +553,7 @@ def test_stored(colour: str) -> None:
         stored = world.driver.store.load(account_id)
         assert stored is not None
         text = stored.decode("utf-8")
-        for private in (PASSWORD, MAILBOX, BINDING, world.mailed, *world.recovery, ANSWER, QUESTION):
+        for private in (PASSWORD, MAILBOX, BINDING, world.emailed, *world.recovery, ANSWER, QUESTION):
             assert private not in text
         assert not any(form in text for form in forms(KEY))
 
@@ -562,7 +562,7 @@ def test_canaries_sing() -> None:
     """The canaries are found where they are: what did tell one would be seen."""
     world = World()
     shown = world.enrolling.prompts[0]
-    for text in (shown.uri, json.dumps(world.enrolling.to_dict()), world.mailed, world.recovery[0]):
+    for text in (shown.uri, json.dumps(world.enrolling.to_dict()), world.emailed, world.recovery[0]):
         assert world.leaks(f"-{text}-") != []
     for text in (PASSWORD, BINDING, ADDRESS, ANSWER, QUESTION, CONTEXT, repr(KEY), world.phone.code()):
         assert world.leaks(f"-{text}-") != []

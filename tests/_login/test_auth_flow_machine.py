@@ -423,10 +423,10 @@ def rewritten(patch: pytest.MonkeyPatch, where: str, *swaps: tuple[str, str]) ->
 
 FAULTS: dict[str, list[tuple[str, tuple[str, str]]]] = {
     "generation not checked at an attempt": [
-        ("_scope Scope bound", ("self.generation is not None", "False")),
+        ("_scope Restrictions bound", ("self.generation is not None", "False")),
     ],
     "generation not checked again at the write": [
-        ("_scope Scope bound", ("self.generation is not None", "False")),
+        ("_scope Restrictions bound", ("self.generation is not None", "False")),
         (
             "flow._later Later submit",
             (
@@ -471,7 +471,7 @@ FAULTS: dict[str, list[tuple[str, tuple[str, str]]]] = {
         ),
     ],
     "enrollment shown to the enrolled": [
-        ("flow._later Later _asks", ("record.active is not None", "totp is None")),
+        ("flow._later Later _asks", ("record.device is not None", "totp is None")),
     ],
     "name left out": [
         ("flow._flows _login", ('plan.name.encode("utf-8")', 'b""')),
@@ -483,10 +483,10 @@ FAULTS: dict[str, list[tuple[str, tuple[str, str]]]] = {
         ("flow._flows _login", ('b"proof", *flow', 'b"proof"')),
     ],
     "own factor on the way forgives": [
-        ("_scope Scope settled", ("if self.completes", "if True")),
+        ("_scope Restrictions settled", ("if self.completes", "if True")),
     ],
     "mailed code on the way forgives": [
-        ("_scope Scope guarded", ("if self.completes else decided", "")),
+        ("_scope Restrictions guarded", ("if self.completes else decided", "")),
     ],
     "mailed code of any login": [
         ("_mailed live", ("mailed if compare_digest(mailed.owner, owner) else None", "mailed")),
@@ -524,10 +524,10 @@ FAULTS: dict[str, list[tuple[str, tuple[str, str]]]] = {
     ],
     "revocation of nothing ends nothing": [
         (
-            "_accounts Accounts revocation",
+            "_accounts Service revocation",
             (
                 "partial(revoked, now=self.ledger.now())",
-                "lambda record: revoked(record, self.ledger.now()) if record.active else record",
+                "lambda record: revoked(record, self.ledger.now()) if record.device else record",
             ),
         ),
     ],

@@ -203,7 +203,7 @@ def test_address_of(colour: str, answer: Any) -> None:
         with miswired("address_of must return a str or None"):
             call()
     assert spoiled.shop.mailbox == []
-    assert shop.record().mailed is None
+    assert shop.record().emailed is None
 
 
 @pytest.mark.proves("T45")

@@ -302,7 +302,7 @@ def test_changed_while_it_was_asked(colour: str) -> None:
 
     def revoking(account_id: str, answer: CustomAnswer) -> bool:
         record = shop.record()
-        shop.rewrite(generation=record.generation + 1, active=None, recovery=None)
+        shop.rewrite(generation=record.generation + 1, device=None, recovery_codes=None)
         return HardwareKey.check(key, account_id, answer)
 
     key.check = revoking  # type: ignore[method-assign]

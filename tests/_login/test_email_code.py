@@ -103,7 +103,7 @@ def test_no_address(colour: str) -> None:
     challenge = asks(alice.come_in(), CodePrompt, RecoveryPrompt)
     with pytest.raises(EmailError, match="no address"):
         alice.answer(challenge, SendEmail())
-    assert (shop.mailbox, shop.record().mailed) == ([], None)
+    assert (shop.mailbox, shop.record().emailed) == ([], None)
     lets_in(alice.answer(challenge, alice.code()))
 
 
@@ -150,7 +150,7 @@ def test_longest_lifetime(colour: str) -> None:
     alice.answer(challenge, SendEmail())
     shop.clock.advance(599.5)
     assert alice.answer(challenge, EmailAnswer(shop.mailed_code())) == Denied(Reason.TICKET_EXPIRED)
-    assert shop.record().mailed.expires_at == shop.clock() + 0.5  # type: ignore[union-attr]
+    assert shop.record().emailed.expires_at == shop.clock() + 0.5  # type: ignore[union-attr]
     for lifetime in (600.5, 59.5, float("nan"), None, "60"):
         with pytest.raises(InvalidParameterError, match="lifetime"):
             shop.email(lifetime=lifetime)
@@ -248,8 +248,8 @@ def test_stored_as_a_keyed_hash(colour: str) -> None:
     stored, code = shop.store.load(WHO), shop.mailed_code().encode()
     assert stored is not None
     assert [part for part in (code, b"example.com", b"alice") if part in stored] == []
-    assert shop.record().mailed.digest != hashlib.sha256(code).digest()  # type: ignore[union-attr]
-    assert len(shop.record().mailed.digest) == 32  # type: ignore[union-attr]
+    assert shop.record().emailed.digest != hashlib.sha256(code).digest()  # type: ignore[union-attr]
+    assert len(shop.record().emailed.digest) == 32  # type: ignore[union-attr]
     assert "alice" not in repr((sent, shop.mailbox[0]))
 
 
@@ -300,7 +300,7 @@ def test_hourly(colour: str) -> None:
         assert late - early >= 3600
     for early, late in pairwise(times):
         assert late - early >= 60
-    assert len(shop.record().mailed.sent) <= 5  # type: ignore[union-attr]
+    assert len(shop.record().emailed.sent) <= 5  # type: ignore[union-attr]
 
 
 @both
@@ -504,7 +504,7 @@ def test_once_for_each_request(colour: str) -> None:
 
     def lose(swap: int) -> None:
         if swap < 6:
-            rival.auth.begin_enrollment(WHO, "x", f"login {swap}")
+            rival.auth.begin_enrollment(WHO, label="x", binding=f"login {swap}")
 
     raced = shop.again(store=Raced(shop.store, lose), then=mail_only)
     Person(raced).answer(challenge, SendEmail())

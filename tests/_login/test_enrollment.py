@@ -491,7 +491,7 @@ def test_revoked_as_it_begins() -> None:
 
     def enroll_elsewhere() -> None:
         other = shop.other()
-        seen = other.auth.begin_enrollment(WHO, "x")
+        seen = other.auth.begin_enrollment(WHO, label="x")
         assert other.auth.confirm_enrollment(WHO, SoftPhone(seen.uri, clock=shop.clock).code())
 
     for call in (1, 2):

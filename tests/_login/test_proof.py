@@ -7,9 +7,17 @@ from hypothesis import assume, example, given, strategies as st
 
 from tests.support.strategies import anything
 from totpkit import Reason
-from totpkit._login.proof import LEEWAY, LIFETIME, Proof, Proofs
-from totpkit._login.signed import LONGEST, Signature, Signing
-from totpkit._login.ticket import Position, Tickets
+from totpkit._login.signed import (
+    LEEWAY,
+    LIFETIME,
+    LONGEST,
+    Position,
+    Proof,
+    Proofs,
+    Signature,
+    SigningKeys,
+    Tickets,
+)
 from totpkit._login.transitions import Stage
 
 KEY = b"k" * 32
@@ -31,7 +39,7 @@ PROOF = Proof("acct-1", ("password", "totp"), NOW, 3, "A" * 22)
 
 def proofs(*keys: bytes, flow: bytes = b"shop") -> Proofs:
     """Return what writes and reads the proofs of one flow."""
-    return Proofs(Signature(Signing(keys or (KEY,)).keys_for(b"proof", flow)))
+    return Proofs(Signature(SigningKeys(keys or (KEY,)).keys_for(b"proof", flow)))
 
 
 @given(stored)
@@ -93,7 +101,7 @@ def test_rotation() -> None:
 @example(PROOF)
 def test_no_ticket(proof: Proof) -> None:
     """No proof passes as a ticket, nor a ticket as a proof, of one flow and by one key."""
-    tickets = Tickets(Signature(Signing([KEY]).keys_for(b"ticket", b"shop")))
+    tickets = Tickets(Signature(SigningKeys([KEY]).keys_for(b"ticket", b"shop")))
     assert tickets.read(proofs().write(proof), "", NOW) is Reason.TICKET_INVALID
     at = Position(Stage.SECOND, NOW + 600.0, 1, proof.account_id, 1, proof.login, proof.factors)
     ticket = tickets.write(at, "")

@@ -54,11 +54,11 @@ NOT_OFFERED = Denied(Reason.NOT_OFFERED)
 METHODS: dict[str, Callable[[Any, str], Any]] = {
     "owner": lambda desk, proof: desk.owner(proof),
     "provisioning": lambda desk, proof: desk.provisioning(proof),
-    "begin_replacement": lambda desk, proof: desk.begin_replacement(proof),
-    "confirm_replacement": lambda desk, proof: desk.confirm_replacement(proof, "123456"),
-    "cancel_replacement": lambda desk, proof: desk.cancel_replacement(proof),
-    "enroll": lambda desk, proof: desk.enroll(proof),
-    "confirm": lambda desk, proof: desk.confirm(proof, "123456"),
+    "begin_replacement": lambda desk, proof: desk.begin_enrollment(proof),
+    "confirm_replacement": lambda desk, proof: desk.confirm_enrollment(proof, "123456"),
+    "cancel_replacement": lambda desk, proof: desk.cancel_enrollment(proof),
+    "enroll": lambda desk, proof: desk.begin_enrollment(proof),
+    "confirm": lambda desk, proof: desk.confirm_enrollment(proof, "123456"),
     "new_recovery_codes": lambda desk, proof: desk.new_recovery_codes(proof),
     "switch_off": lambda desk, proof: desk.switch_off(proof),
 }
@@ -225,7 +225,7 @@ def test_too_weak_and_too_old(colour: str, second: str) -> None:
     shop.clock.advance(301)
     for method in ("provisioning", "new_recovery_codes"):
         assert METHODS[method](shop.desk(), proof) == INVALID
-    assert shop.desk().begin_replacement(proof) == (OLD if second == "recovery" else INVALID)
+    assert shop.desk().begin_enrollment(proof) == (OLD if second == "recovery" else INVALID)
 
 
 @pytest.mark.proves("SELF-conditions")
@@ -354,16 +354,16 @@ def test_replacement(colour: str, second: str) -> None:
     proof = by(alice, second)
     logged_in = shop.clock()
     desk = shop.desk()
-    new = shown(desk.begin_replacement(proof))
+    new = shown(desk.begin_enrollment(proof))
     assert (new.label, new.issuer, new.expires_at) == ("alice@example.com", "Acme", shop.clock() + 600)
-    assert shown(desk.begin_replacement(proof)).qr().svg() == new.qr().svg()
+    assert shown(desk.begin_enrollment(proof)).qr().svg() == new.qr().svg()
     phone = SoftPhone(new.uri, clock=shop.clock)
-    assert desk.confirm_replacement(proof, wrong(phone)) == Rejected(Reason.MISMATCH)
-    assert desk.confirm_replacement(proof, old.code()) == Rejected(Reason.MISMATCH)  # type: ignore[union-attr]
+    assert desk.confirm_enrollment(proof, wrong(phone)) == Rejected(Reason.MISMATCH)
+    assert desk.confirm_enrollment(proof, old.code()) == Rejected(Reason.MISMATCH)  # type: ignore[union-attr]
     shop.clock.advance(30)
     lets_in(alice.answer(alice.come_in(), alice.code()))
     shop.told()
-    confirmed = desk.confirm_replacement(proof, phone.code())
+    confirmed = desk.confirm_enrollment(proof, phone.code())
     assert isinstance(confirmed, Confirmed)
     assert isinstance(confirmed, Accepted)
     assert shop.told() == [events.EnrollmentConfirmed(account_id=WHO, at=shop.clock(), replaced=True)]
@@ -385,7 +385,7 @@ def test_no_code(colour: str, code: Any) -> None:
     desk, proof = shop.desk(), by(alice, "totp")
     for begin in (False, True):
         if begin:
-            shown(desk.begin_replacement(proof))
+            shown(desk.begin_enrollment(proof))
         for method in (desk.confirm, desk.confirm_replacement):
             for whose in (proof, "no proof"):
                 with pytest.raises(InvalidParameterError, match="code must be a str"):
@@ -399,12 +399,12 @@ def test_cancelled(colour: str) -> None:
     shop, alice = ready(colour)
     proof = alice.log_in().proof
     desk = shop.desk()
-    phone = SoftPhone(shown(desk.begin_replacement(proof)).uri, clock=shop.clock)
-    assert desk.cancel_replacement(proof) is None
-    assert desk.cancel_replacement(proof) is None
-    assert desk.confirm_replacement(proof, phone.code()) == Rejected(Reason.EXPIRED)
+    phone = SoftPhone(shown(desk.begin_enrollment(proof)).uri, clock=shop.clock)
+    assert desk.cancel_enrollment(proof) is None
+    assert desk.cancel_enrollment(proof) is None
+    assert desk.confirm_enrollment(proof, phone.code()) == Rejected(Reason.EXPIRED)
     proof = alice.log_in().proof
-    abandoned = SoftPhone(shown(desk.begin_replacement(proof)).uri, clock=shop.clock)
+    abandoned = SoftPhone(shown(desk.begin_enrollment(proof)).uri, clock=shop.clock)
     challenge = asks(alice.come_in(), *map(type, alice.come_in().prompts))
     assert CodePrompt in map(type, challenge.prompts)
     for other in (phone, abandoned):
@@ -419,10 +419,10 @@ def test_shown_to_another_login(colour: str) -> None:
     shop, alice = ready(colour)
     mine, other = alice.log_in().proof, alice.log_in().proof
     desk = shop.desk()
-    phone = SoftPhone(shown(desk.begin_replacement(mine)).uri, clock=shop.clock)
-    assert desk.confirm_replacement(other, phone.code()) == Rejected(Reason.EXPIRED)
-    shown(desk.begin_replacement(other))
-    assert desk.confirm_replacement(mine, phone.code()) == Rejected(Reason.EXPIRED)
+    phone = SoftPhone(shown(desk.begin_enrollment(mine)).uri, clock=shop.clock)
+    assert desk.confirm_enrollment(other, phone.code()) == Rejected(Reason.EXPIRED)
+    shown(desk.begin_enrollment(other))
+    assert desk.confirm_enrollment(mine, phone.code()) == Rejected(Reason.EXPIRED)
     assert shop.auth.status(WHO).failures == 0
 
 
@@ -446,14 +446,14 @@ def test_one_budget(colour: str) -> None:
     shop, alice = ready(colour)
     proof = alice.log_in().proof
     desk = shop.desk()
-    phone = SoftPhone(shown(desk.begin_replacement(proof)).uri, clock=shop.clock)
+    phone = SoftPhone(shown(desk.begin_enrollment(proof)).uri, clock=shop.clock)
     for _ in range(4):
         alice.answer(alice.come_in(), alice.wrong())
-    assert desk.confirm_replacement(proof, wrong(phone)) == Rejected(Reason.MISMATCH)
-    assert desk.confirm_replacement(proof, phone.code()) == Rejected(Reason.THROTTLED, retry_after=30.0)
+    assert desk.confirm_enrollment(proof, wrong(phone)) == Rejected(Reason.MISMATCH)
+    assert desk.confirm_enrollment(proof, phone.code()) == Rejected(Reason.THROTTLED, retry_after=30.0)
     assert alice.come_in().problem is Reason.THROTTLED
     shop.clock.advance(30)
-    assert isinstance(desk.confirm_replacement(proof, phone.code()), Confirmed)
+    assert isinstance(desk.confirm_enrollment(proof, phone.code()), Confirmed)
     assert shop.auth.status(WHO).failures == 0
 
 
@@ -463,8 +463,8 @@ def test_recovery_codes_outlive_the_phone(colour: str) -> None:
     shop, alice = ready(colour)
     codes = shop.auth.issue_recovery_codes(WHO)
     proof = alice.log_in().proof
-    phone = SoftPhone(shown(shop.desk().begin_replacement(proof)).uri, clock=shop.clock)
-    assert shop.desk().confirm_replacement(proof, phone.code())
+    phone = SoftPhone(shown(shop.desk().begin_enrollment(proof)).uri, clock=shop.clock)
+    assert shop.desk().confirm_enrollment(proof, phone.code())
     lets_in(alice.answer(alice.come_in(), RecoveryAnswer(codes[0])))
 
 
@@ -482,16 +482,16 @@ def test_enroll_later(colour: str) -> None:
     for name, method in METHODS.items():
         if name not in {"enroll", "confirm"}:
             assert method(desk, proof) == INVALID  # by no second factor
-    enrollment = shown(desk.enroll(proof))
-    assert shown(desk.enroll(proof)) == enrollment
+    enrollment = shown(desk.begin_enrollment(proof))
+    assert shown(desk.begin_enrollment(proof)) == enrollment
     phone = SoftPhone(enrollment.uri, clock=shop.clock)
-    assert desk.confirm(proof, wrong(phone)) == Rejected(Reason.MISMATCH)
+    assert desk.confirm_enrollment(proof, wrong(phone)) == Rejected(Reason.MISMATCH)
     assert not shop.auth.status(WHO).enrolled
-    confirmed = desk.confirm(proof, phone.code())
+    confirmed = desk.confirm_enrollment(proof, phone.code())
     assert isinstance(confirmed, Confirmed)
-    assert desk.enroll(proof) == INVALID
-    assert desk.enroll(confirmed.proof) == NOT_OFFERED
-    assert desk.confirm(confirmed.proof, phone.code(1)) == NOT_OFFERED
+    assert desk.begin_enrollment(proof) == INVALID
+    assert desk.begin_enrollment(confirmed.proof) == NOT_OFFERED
+    assert desk.confirm_enrollment(confirmed.proof, phone.code(1)) == NOT_OFFERED
     assert shown(desk.provisioning(confirmed.proof)).uri == enrollment.uri
     assert len(desk.new_recovery_codes(confirmed.proof)) == 10
     shop.clock.advance(30)
@@ -536,7 +536,7 @@ def test_nobody_enrolled(colour: str) -> None:
         assert METHODS[name](desk, proof) == NOT_ENROLLED
     assert desk.new_recovery_codes(proof) == NOT_ENROLLED
     assert desk.provisioning(proof) == INVALID
-    shown(desk.enroll(proof))
+    shown(desk.begin_enrollment(proof))
 
 
 # Recovery codes
@@ -598,10 +598,10 @@ def test_changed_meanwhile(method: Any) -> None:
     """What changes between the look at a proof and the writing is seen: nothing is done by an old proof."""
     shop, alice = ready(SYNC)
     proof = alice.log_in().proof
-    begun = shown(shop.desk().begin_replacement(proof))
+    begun = shown(shop.desk().begin_enrollment(proof))
     code = SoftPhone(begun.uri, clock=shop.clock).code()
     if method is METHODS["confirm_replacement"]:
-        method = lambda desk, proof: desk.confirm_replacement(proof, code)  # noqa: E731 - as in the table
+        method = lambda desk, proof: desk.confirm_enrollment(proof, code)  # noqa: E731 - as in the table
     store = Interrupted(shop.store, call=1, intruder=lambda: shop.auth.issue_recovery_codes(WHO))
     answer = method(shop.again(store=store).desk(), proof)
     if method in [METHODS[name] for name in ("owner", "provisioning", "enroll", "confirm")]:

@@ -78,7 +78,7 @@ def code(person: Person, steps: int = 0) -> dict[str, str]:
 def come_in(alice: Person, session: Session, **parts: Any) -> Authenticated:
     """Log in by the phone; return that login, a step later."""
     login = door(alice.shop, **parts)
-    asks(login.ask(session), *FIRST)
+    asks(login.challenge(session), *FIRST)
     asks(login.answer(session, PASSWORD), *THEN)
     result = lets_in(login.answer(session, code(alice)))
     alice.shop.clock.advance(30)
@@ -97,7 +97,7 @@ def a_while_in(colour: str) -> tuple[Shop, Person, Session]:
 def by_recovery_code(alice: Person, session: Session) -> None:
     """Log in by a recovery code."""
     login, codes = door(alice.shop), alice.shop.auth.issue_recovery_codes(WHO)
-    login.ask(session)
+    login.challenge(session)
     login.answer(session, PASSWORD)
     lets_in(login.answer(session, {"type": "recovery", "code": codes[0]}))
 
@@ -111,11 +111,11 @@ def test_whole_login(colour: str) -> None:
     """The session carries a login from the first page to the last; in the end it holds the proof alone."""
     shop, session = Shop(colour), {}
     login, alice = door(shop), Person(shop)
-    asks(login.ask(session), *FIRST)
+    asks(login.challenge(session), *FIRST)
     wrong = login.answer(session, {**PASSWORD, "password": "wrong"})
     asks(wrong, *FIRST, problem=Reason.WRONG_CREDENTIALS)
     shown = asks(login.answer(session, PASSWORD), EnrollmentPrompt)
-    assert login.ask(session) == shown == login.ask(json.loads(json.dumps(session)))
+    assert login.challenge(session) == shown == login.challenge(json.loads(json.dumps(session)))
     assert login.account_id(session) is None
     alice.scan(shown)
     asks(login.answer(session, {"type": "code", "code": "x"}), EnrollmentPrompt, problem=Reason.MALFORMED)
@@ -123,7 +123,7 @@ def test_whole_login(colour: str) -> None:
     assert (result.account_id, result.enrolled) == (WHO, True)
     assert session == {PROOF: result.proof}
     assert login.account_id(session) == WHO
-    assert login.ask(session) is None
+    assert login.challenge(session) is None
     assert login.account_id({}) is None
 
 
@@ -133,11 +133,11 @@ def test_another_session(colour: str) -> None:
     """What is right in one session is worth nothing in another, and is not spent there."""
     _, alice = ready(colour)
     login, session = door(alice.shop), {}
-    login.ask(session)
+    login.challenge(session)
     login.answer(session, PASSWORD)
     other: Session = {}
     assert login.answer(other, code(alice)) == Denied(Reason.TICKET_INVALID)
-    login.ask(other)
+    login.challenge(other)
     asks(login.answer(other, code(alice)), *FIRST, problem=Reason.NOT_OFFERED)
     assert login.account_id(other) is None
     lets_in(login.answer(session, code(alice)))
@@ -150,7 +150,7 @@ def test_one_code_in_two_sessions(colour: str) -> None:
     shop, alice = ready(colour)
     login, sessions = door(shop), [{}, {}]
     for session in sessions:
-        login.ask(session)
+        login.challenge(session)
         login.answer(session, PASSWORD)
     lets_in(login.answer(sessions[0], code(alice)))
     asks(login.answer(sessions[1], code(alice)), *THEN, problem=Reason.REPLAYED)
@@ -166,7 +166,7 @@ def test_unreadable(colour: str, sent: Mapping[str, object]) -> None:
     login, session = door(shop), {}
     assert login.answer(session, sent) == Denied(Reason.TICKET_INVALID)
     for answer, prompts in ((None, FIRST), (PASSWORD, THEN)):
-        shown = login.answer(session, answer) if answer else login.ask(session)
+        shown = login.answer(session, answer) if answer else login.challenge(session)
         before = dict(session)
         again = asks(login.answer(session, sent), *prompts, problem=Reason.NOT_OFFERED)
         assert (again.prompts, session) == (shown.prompts, before)
@@ -179,7 +179,7 @@ def test_the_app_s_own_word(colour: str) -> None:
     """An answer of the app's making goes the same way."""
     shop, session = Shop(colour), {}
     login = door(shop)
-    login.ask(session)
+    login.challenge(session)
     asks(login.submit(session, FederatedAnswer("google", "google:7")), EnrollmentPrompt)
     with pytest.raises(InvalidParameterError, match="answer"):
         login.submit(session, PASSWORD)
@@ -193,12 +193,12 @@ def test_too_slow(colour: str) -> None:
     login = door(shop)
     for ask in (login.ask, lambda session: login.answer(session, PASSWORD)):
         session: Session = {"cart": "7"}
-        login.ask(session)
+        login.challenge(session)
         login.answer(session, PASSWORD)
         shop.clock.advance(601)
         assert ask(session) == Denied(Reason.TICKET_EXPIRED)
         assert session == {"cart": "7"}
-        asks(login.ask(session), *FIRST)
+        asks(login.challenge(session), *FIRST)
 
 
 @pytest.mark.proves("T33", "FLOW-per-app")
@@ -214,14 +214,14 @@ def test_not_of_ours(colour: str) -> None:
     for text in (ticket, "", None, 7, b"", [], proof[:-2], foreign.log_in().proof):
         session: Session = {PROOF: text}
         assert login.account_id(session) is None
-        asks(login.ask(session), *FIRST)
-        assert login.act({PROOF: text}, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+        asks(login.challenge(session), *FIRST)
+        assert login.perform({PROOF: text}, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
     for text in (proof, "x", foreign.come_in().ticket):
         session = {TICKET: text}
-        assert login.ask(session) == Denied(Reason.TICKET_INVALID)
+        assert login.challenge(session) == Denied(Reason.TICKET_INVALID)
         assert session == {}
     for text in (None, 7, b"", ""):
-        asks(login.ask({TICKET: text}), *FIRST)
+        asks(login.challenge({TICKET: text}), *FIRST)
 
 
 @pytest.mark.proves("FLOW-per-app")
@@ -248,11 +248,11 @@ def test_no_way_around_the_phone(steps: list[str]) -> None:
     shop, alice = ready(SYNC)
     login, session = door(shop), {}
     acts: dict[str, Callable[[], object]] = {
-        "ask": lambda: login.ask(session),
+        "ask": lambda: login.challenge(session),
         "password": lambda: login.answer(session, PASSWORD),
         "wrong": lambda: login.answer(session, {"type": "code", "code": alice.wrong().code}),
         "unreadable": lambda: login.answer(session, {"type": "skip"}),
-        "qr": lambda: login.act(session, desk(shop).provisioning),
+        "qr": lambda: login.perform(session, desk(shop).provisioning),
         "recovery": lambda: login.answer(session, {"type": "recovery", "code": "0123-4567-89AB-CDEF"}),
     }
     for step in steps:
@@ -273,12 +273,12 @@ def test_lifetime(colour: str, lifetime: float) -> None:
     login, session, done = door(shop, **parts), {}, []
     come_in(alice, session, **parts)
     shop.clock.advance(lifetime - 30)
-    assert (login.account_id(session), login.ask(session)) == (WHO, None)
+    assert (login.account_id(session), login.challenge(session)) == (WHO, None)
     shop.clock.advance(1)
     assert login.account_id(session) is None
-    assert login.act(session, done.append) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, done.append) == Denied(Reason.PROOF_INVALID)
     assert done == []
-    asks(login.ask(session), *FIRST)
+    asks(login.challenge(session), *FIRST)
 
 
 @pytest.mark.parametrize(
@@ -322,13 +322,13 @@ def test_a_step_up_keeps_the_session(colour: str) -> None:
     shop.clock.advance(301)
     login, own = door(shop), desk(shop)
     before = session[PROOF]
-    shown = asks(login.act(session, own.provisioning), *THEN)
-    assert login.ask(session) == shown
+    shown = asks(login.perform(session, own.provisioning), *THEN)
+    assert login.challenge(session) == shown
     assert login.account_id(session) == WHO
     lets_in(login.answer(session, code(alice)))
     assert set(session) == {"cart", PROOF}
     assert session[PROOF] != before
-    assert isinstance(login.act(session, own.provisioning), Enrollment)
+    assert isinstance(login.perform(session, own.provisioning), Enrollment)
     shop.clock.advance(HALF_A_DAY - 1)
     assert login.account_id(session) == WHO
 
@@ -353,16 +353,16 @@ def test_looking_writes_nothing(colour: str) -> None:
     """To show a page again leaves the session alone: a late answer brings back no older cookie."""
     shop, alice = ready(colour)
     login, session = door(shop), Counted()
-    login.ask(session)
+    login.challenge(session)
     for changes, answer in enumerate(({}, PASSWORD, code(alice)), 1):
         login.answer(session, answer)
         for _ in range(2):
-            login.ask(session)
+            login.challenge(session)
             login.account_id(session)
             login.answer(session, {})
             assert session.changes == changes
     for _ in range(2):
-        login.act(session, desk(shop).provisioning)
+        login.perform(session, desk(shop).provisioning)
         assert session.changes == changes
 
 
@@ -377,20 +377,20 @@ def test_acts(colour: str) -> None:
     session: Session = {}
     result = come_in(alice, session)
     login, own = door(shop), desk(shop)
-    assert isinstance(login.act(session, own.provisioning), Enrollment)
+    assert isinstance(login.perform(session, own.provisioning), Enrollment)
     assert session == {PROOF: result.proof}
-    codes = login.act(session, own.new_recovery_codes)
+    codes = login.perform(session, own.new_recovery_codes)
     assert isinstance(codes, NewRecoveryCodes)
     assert session == {PROOF: codes.proof}
-    phone = SoftPhone(login.act(session, own.begin_replacement).uri, clock=shop.clock)
-    wrong = login.act(session, lambda proof: own.confirm_replacement(proof, "x"))
+    phone = SoftPhone(login.perform(session, own.begin_replacement).uri, clock=shop.clock)
+    wrong = login.perform(session, lambda proof: own.confirm_enrollment(proof, "x"))
     assert wrong.reason is Reason.MALFORMED
     assert session == {PROOF: codes.proof}
-    confirmed = login.act(session, lambda proof: own.confirm_replacement(proof, phone.code()))
+    confirmed = login.perform(session, lambda proof: own.confirm_enrollment(proof, phone.code()))
     assert isinstance(confirmed, Confirmed)
     assert session == {PROOF: confirmed.proof}
-    assert login.act(session, own.switch_off) is None
-    assert login.act(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, own.switch_off) is None
+    assert login.perform(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
     assert session == {}
 
 
@@ -409,13 +409,13 @@ def test_an_act_of_the_app_s_own(colour: str) -> None:
     async def answered(proof: str) -> object:
         return [proof]
 
-    assert login.act(session, change, context="request") == [session[PROOF]]
+    assert login.perform(session, change, context="request") == [session[PROOF]]
     assert told == [(session[PROOF], "request")]
     with pytest.raises(StopIteration if colour == SYNC else RuntimeError):
-        login.act(session, lambda _: next(iter(())))
+        login.perform(session, lambda _: next(iter(())))
     asked = []
     own = desk(shop, allowed=lambda who, *, context: asked.append((who, context)) or False)
-    assert login.act(session, own.provisioning, context="r") == Denied(Reason.NOT_ADMITTED)
+    assert login.perform(session, own.provisioning, context="r") == Denied(Reason.NOT_ADMITTED)
     assert (asked, login.account_id(session)) == ([(WHO, "r")], WHO)
 
 
@@ -424,20 +424,20 @@ def test_a_step_up_goes_on(colour: str) -> None:
     """An act that is begun again finds the step-up under way, with the mail that it has sent."""
     shop, alice, session = a_while_in(colour)
     login, own = door(shop), desk(shop)
-    begun = asks(login.act(session, own.provisioning), *THEN)
+    begun = asks(login.perform(session, own.provisioning), *THEN)
     login.answer(session, {"type": "send_email"})
-    again = asks(login.act(session, own.begin_replacement), *THEN)
+    again = asks(login.perform(session, own.begin_replacement), *THEN)
     assert (again.ticket, again.prompts[2].sent) == (begun.ticket, True)
     lets_in(login.answer(session, {"type": "email", "code": shop.mailed_code()}))
     shop.clock.advance(301)
     session[TICKET] = begun.ticket
-    assert login.act(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
     shop.clock.advance(600)
     come_in(alice, session := {})
     shop.clock.advance(301)
     for ticket in (begun.ticket, alice.come_in().ticket, alice.begin().ticket, session[PROOF], "x"):
         session[TICKET] = ticket
-        assert asks(login.act(session, own.provisioning), *THEN).ticket != ticket
+        assert asks(login.perform(session, own.provisioning), *THEN).ticket != ticket
 
 
 @both
@@ -445,17 +445,17 @@ def test_a_step_up_is_left(colour: str) -> None:
     """Who turns away from a step-up stays logged in; when it has ended, nothing is asked any more."""
     shop, alice, session = a_while_in(colour)
     login = door(shop)
-    asks(login.act(session, desk(shop).provisioning), *THEN)
+    asks(login.perform(session, desk(shop).provisioning), *THEN)
     assert login.account_id(session) == WHO
-    asks(login.ask(session), *THEN)
+    asks(login.challenge(session), *THEN)
     shop.clock.advance(601)
-    assert (login.account_id(session), login.ask(session)) == (WHO, None)
+    assert (login.account_id(session), login.challenge(session)) == (WHO, None)
     assert set(session) == {PROOF}
-    asks(login.act(session, desk(shop).provisioning), *THEN)
+    asks(login.perform(session, desk(shop).provisioning), *THEN)
     assert login.answer({PROOF: session[PROOF]}, code(alice)) == Denied(Reason.TICKET_INVALID)
     shop.auth.revoke(WHO)
-    assert (login.account_id(session), login.ask(session)) == (WHO, None)
-    assert login.act(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+    assert (login.account_id(session), login.challenge(session)) == (WHO, None)
+    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
     assert login.account_id(session) is None
 
 
@@ -468,10 +468,10 @@ def test_too_weak(colour: str) -> None:
     by_recovery_code(alice, session)
     login, before = door(shop), dict(session)
     for _ in range(2):
-        assert login.act(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+        assert login.perform(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
         assert session == before
         shop.clock.advance(301)
-    asks(login.act(session, desk(shop).begin_replacement), *THEN)  # for that it is enough, and too old
+    asks(login.perform(session, desk(shop).begin_replacement), *THEN)  # for that it is enough, and too old
 
 
 @pytest.mark.proves("T39", "T47")
@@ -486,14 +486,14 @@ def test_ended_elsewhere(colour: str, late: float, asked: bool) -> None:  # noqa
     login = door(shop)
     if asked:  # for a code, in another tab
         shop.clock.advance(301)
-        asks(login.act(session, desk(shop).provisioning), *THEN)
+        asks(login.perform(session, desk(shop).provisioning), *THEN)
     shop.auth.revoke(WHO)
     shop.clock.advance(late)
     session["cart"] = "7"
     assert login.account_id(session) == WHO
-    assert login.act(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
     assert session == {"cart": "7"}
-    asks(login.ask(session), *FIRST)
+    asks(login.challenge(session), *FIRST)
 
 
 @pytest.mark.proves("SELF-conditions")
@@ -506,13 +506,13 @@ def test_locked(colour: str) -> None:
     cap = shop.policy.throttle.cap
     shop.rewrite(failures=cap)
     login = door(shop)
-    assert login.act(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
+    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
     shop.rewrite(failures=0)
     shop.clock.advance(301)
-    asks(login.act(session, desk(shop).provisioning), *THEN)
+    asks(login.perform(session, desk(shop).provisioning), *THEN)
     shop.rewrite(failures=cap)
-    assert login.ask(session) is None
-    assert login.act(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
+    assert login.challenge(session) is None
+    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
     assert login.account_id(session) == WHO
 
 
@@ -522,17 +522,17 @@ def test_without_a_phone(colour: str) -> None:
     """Who has skipped the phone stays logged in where one is needed, and logs in anew to set one up late."""
     shop = Shop(colour, then=lambda shop: (shop.totp(required=False) | shop.recovery(),))
     login, own, session = door(shop), desk(shop), {}
-    login.ask(session)
+    login.challenge(session)
     login.answer(session, PASSWORD)
     result = lets_in(login.answer(session, {"type": "skip"}))
     assert result.skipped == ("totp",)
-    assert login.act(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
     assert login.account_id(session) == WHO
-    assert isinstance(login.act(session, own.enroll), Enrollment)
+    assert isinstance(login.perform(session, own.enroll), Enrollment)
     shop.clock.advance(301)
-    assert login.act(session, own.enroll) == Denied(Reason.PROOF_EXPIRED)
+    assert login.perform(session, own.enroll) == Denied(Reason.PROOF_EXPIRED)
     assert login.account_id(session) is None
-    asks(login.ask(session), PasswordPrompt, FederatedPrompt)
+    asks(login.challenge(session), PasswordPrompt, FederatedPrompt)
 
 
 @both
@@ -540,7 +540,7 @@ def test_a_first_factor_alone(colour: str) -> None:
     """A flow without a second factor is kept as well."""
     shop, session = Shop(colour, then=lambda _: ()), {}
     login = door(shop)
-    asks(login.ask(session), *FIRST)
+    asks(login.challenge(session), *FIRST)
     lets_in(login.answer(session, PASSWORD))
     assert login.account_id(session) == WHO
 
@@ -558,7 +558,7 @@ def test_no_session(colour: str) -> None:
             login.ask,
             lambda session: login.answer(session, PASSWORD),
             lambda session: login.submit(session, OF_ALICE),
-            lambda session: login.act(session, lambda _: None),
+            lambda session: login.perform(session, lambda _: None),
         ):
             with pytest.raises(InvalidParameterError, match="session"):
                 call(session)
@@ -569,7 +569,7 @@ def test_no_form(colour: str) -> None:
     """An answer that the app has made is told where it belongs; a form that is none is the visitor's."""
     shop, alice = ready(colour)
     login, session = door(shop), {}
-    login.ask(session)
+    login.challenge(session)
     before = dict(session)
     for own in (alice.code(), SkipAnswer(), OF_ALICE):
         with pytest.raises(InvalidParameterError, match="a visitor sent: submit takes an answer"):
@@ -607,9 +607,9 @@ def test_the_other_colour() -> None:
         return proof
 
     with pytest.raises(FlowError, match="async"):
-        login.act(session, act)
+        login.perform(session, act)
     with pytest.raises(FlowError, match="async"):
-        login.act(session, desk(later).provisioning)
+        login.perform(session, desk(later).provisioning)
 
 
 @pytest.mark.proves("T45")
@@ -619,10 +619,10 @@ def test_forgotten_await() -> None:
     login: AsyncSessionLogin = door(shop).auth
     session: Session = {}
     for pending in (
-        login.ask(session),
+        login.challenge(session),
         login.answer(session, PASSWORD),
         login.submit(session, OF_ALICE),
-        login.act(session, desk(shop).provisioning),
+        login.perform(session, desk(shop).provisioning),
     ):
         with pytest.raises(FlowError, match="await"):
             assert pending

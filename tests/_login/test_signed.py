@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.strategies import anything
 from totpkit import AuthFlow, InvalidParameterError, Password
-from totpkit._login.signed import LONGEST, Signature, Signing, framed
+from totpkit._login.signed import LONGEST, Signature, SigningKeys, framed
 
 OLD, NEW, FOREIGN = (bytes([letter]) * 32 for letter in b"onf")
 ALPHABET = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.")
@@ -24,7 +24,7 @@ json_values = st.recursive(
 
 def signature(*keys: bytes, purpose: bytes = b"ticket") -> Signature[Any]:
     """Return what signs by the first of the keys, for one purpose."""
-    return Signature(Signing(keys).keys_for(purpose))
+    return Signature(SigningKeys(keys).keys_for(purpose))
 
 
 @given(json_values)
@@ -58,18 +58,18 @@ def test_purposes_apart() -> None:
         (b"tickets", b"hop"),
     ]
     scopes += [(b"ticketshop",), (b"ticket", b"shop", b""), (b"ticket", b"", b"shop"), ()]
-    signed = [Signature[Any](Signing([NEW]).keys_for(*scope)) for scope in scopes]
+    signed = [Signature[Any](SigningKeys([NEW]).keys_for(*scope)) for scope in scopes]
     for one in signed:
         assert [other.read(one.sign([1])) == [1] for other in signed] == [other is one for other in signed]
-        assert Signature[Any](Signing([FOREIGN]).keys_for(*scopes[0])).read(one.sign([1])) is None
+        assert Signature[Any](SigningKeys([FOREIGN]).keys_for(*scopes[0])).read(one.sign([1])) is None
 
 
 def test_keys_are_derived() -> None:
     """The app's own key verifies nothing by itself, and no hash of a code is a signing key."""
-    signing = Signing([NEW])
+    signing = SigningKeys([NEW])
     assert Signature[Any]([NEW]).read(signature(NEW).sign(1)) is None
     assert not set(signing.keys_for(b"mail")) & set(signing.digests(b"mail"))
-    assert [len(digest) for digest in Signing([NEW, OLD]).digests(b"x")] == [32, 32]
+    assert [len(digest) for digest in SigningKeys([NEW, OLD]).digests(b"x")] == [32, 32]
 
 
 @given(st.lists(st.binary(max_size=6), max_size=4), st.lists(st.binary(max_size=6), max_size=4))
@@ -140,7 +140,7 @@ def test_longest() -> None:
 def test_bad_keys(keys: Any, problem: str) -> None:
     """Keys that are none, too short or not a list are refused, with what would be right and no key."""
     with pytest.raises(InvalidParameterError) as caught:
-        Signing(keys)
+        SigningKeys(keys)
     assert str(caught.value) == f"keys {problem}"
     assert "nnnn" not in repr(caught.value)
 
@@ -149,7 +149,7 @@ def test_bad_keys(keys: Any, problem: str) -> None:
 def test_shows_no_key() -> None:
     """Neither the keys nor what was derived from them shows in print, and later changes don't reach in."""
     keys = [os.urandom(32)]
-    signing = Signing(keys)
+    signing = SigningKeys(keys)
     signer = Signature[Any](signing.keys_for(b"ticket"))
     for held in (signing, signer, [signing, signer]):
         for key in (keys[0], *signing.keys_for(b"ticket")):
@@ -165,10 +165,10 @@ def test_shows_no_key() -> None:
 def test_no_pickle_of_keys(protocol: int) -> None:
     """Signing keys are not pickled along with what holds them, a whole flow for one."""
     flow = AuthFlow(Password(_nobody), name="shop", keys=[NEW])
-    for held in (Signing([NEW]), signature(NEW), flow):
+    for held in (SigningKeys([NEW]), signature(NEW), flow):
         with pytest.raises(TypeError, match="cannot be pickled"):
             pickle.dumps(held, protocol)
-    for part in (Signing([NEW]), signature(NEW)):
+    for part in (SigningKeys([NEW]), signature(NEW)):
         with pytest.raises(TypeError, match="cannot be pickled"):
             part.__getstate__()
 

@@ -29,7 +29,7 @@ from totpkit import (
     TotpCode,
 )
 from totpkit._login.auth_flow import login_of
-from totpkit._login.steps import METHODS, Plan, plan_of
+from totpkit._login.steps import METHODS, Steps, build_steps
 from totpkit.stores.memory import MemoryStore
 from totpkit.vault import PLAINTEXT
 
@@ -72,9 +72,9 @@ class OwnFirst(FirstFactor):
         self.methods = methods
 
 
-def plan(first: FirstFactor, *then: SecondFactor) -> Plan:
+def plan(first: FirstFactor, *then: SecondFactor) -> Steps:
     """Put steps together for the sync face."""
-    return plan_of("shop", first, then, Authenticator)
+    return build_steps("shop", first, then, Authenticator)
 
 
 _ORDER = "a first factor (Password, Federated) goes into the first step alone, and before any second factor"
@@ -345,9 +345,9 @@ def test_names() -> None:
     """A flow's name is a short text, and its error tells it by its own name."""
     for name in ("", None, 1, b"shop", "a\nb", "n" * 256, "\ud800"):
         with pytest.raises(InvalidParameterError) as caught:
-            plan_of(name, Password(nobody), (), Authenticator)
+            build_steps(name, Password(nobody), (), Authenticator)
         assert caught.value.parameter == "name"
-    assert plan_of("Größe 1", Password(nobody), (), Authenticator).name == "Größe 1"
+    assert build_steps("Größe 1", Password(nobody), (), Authenticator).name == "Größe 1"
 
 
 @pytest.mark.parametrize("provider", ["", "a b\n", "ü", None, 1, b"google"], ids=shown)

@@ -9,8 +9,7 @@ from hypothesis import assume, example, given, settings, strategies as st
 
 from tests.support.strategies import anything
 from totpkit import InvalidParameterError, Reason
-from totpkit._login.signed import LONGEST, Signature, Signing
-from totpkit._login.ticket import Position, Tickets
+from totpkit._login.signed import LONGEST, Position, Signature, SigningKeys, Tickets
 from totpkit._login.transitions import Stage
 
 KEY = b"k" * 32
@@ -37,7 +36,7 @@ bindings = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 def tickets(*keys: bytes, flow: bytes = b"shop") -> Tickets:
     """Return what writes and reads the tickets of one flow."""
-    return Tickets(Signature(Signing(keys or (KEY,)).keys_for(b"ticket", flow)))
+    return Tickets(Signature(SigningKeys(keys or (KEY,)).keys_for(b"ticket", flow)))
 
 
 def at(**changes: Any) -> Position:

@@ -5,7 +5,7 @@ from hypothesis import example, given, strategies as st
 
 from tests.support.strategies import RFC_SECRET, anything, digits, foreign_digits, misspellings, spellings
 from totpkit import Algorithm, InvalidParameterError, Secret
-from totpkit._otp.decimal import decimal_codes, decimal_parameters, read_decimal
+from totpkit._otp.truncation import decimal_codes, decimal_parameters, read_decimal
 
 
 @pytest.mark.proves("RFC4226-5.3")

@@ -40,8 +40,8 @@ from tests.support.database_servers import (
     wait_until,
 )
 from totpkit import TOTP, Authenticator, Cipher, Secret, Store
-from totpkit._account.record import Credential, Provision, Record
-from totpkit._account.sealing import IN_USE
+from totpkit._account.record import EnrolledDevice, Record, SealedSecret
+from totpkit._account.sealing import ENROLLED
 from totpkit.stores.memory import MemoryStore
 from totpkit.stores.redis import PREFIX, RedisStore
 from totpkit.stores.sqlalchemy import SQLAlchemyStore
@@ -75,8 +75,8 @@ def account(number: int) -> str:
 
 def record(number: int, vault: Cipher = VAULT) -> bytes:
     """Return the record of an account that has logged in before."""
-    sealed = vault.seal(SECRET.to_bytes(), account_id=account(number), purpose=IN_USE)
-    provision = Provision(
+    sealed = vault.seal(SECRET.to_bytes(), account_id=account(number), purpose=ENROLLED)
+    provision = SealedSecret(
         sealed=sealed,
         digits=CODES.digits,
         algorithm=CODES.algorithm,
@@ -84,10 +84,10 @@ def record(number: int, vault: Cipher = VAULT) -> bytes:
         label="alice@example.com",
         issuer="Acme",
     )
-    credential = Credential(
-        provision=provision, confirmed_at=BEFORE, last_used_at=BEFORE, last_step=CODES.step(BEFORE)
+    credential = EnrolledDevice(
+        secret=provision, confirmed_at=BEFORE, last_used_at=BEFORE, last_step=CODES.step(BEFORE)
     )
-    return Record(generation=1, active=credential).to_bytes(revision=2)
+    return Record(generation=1, device=credential).to_bytes(revision=2)
 
 
 class Logins:
@@ -172,12 +172,12 @@ def test_memory(rows: list[Row], notes: list[str], vault: Cipher, name: str) -> 
 
 def test_memory_floor(rows: list[Row]) -> None:
     """What it is made of; and the same by hand, with nothing checked."""
-    stored, opened, turn = record(1), Record.from_bytes(record(1)), count()
-    assert opened.active is not None
-    sealed = opened.active.provision.sealed
+    stored, opened, turn = record(1), read_record(record(1)), count()
+    assert opened.device is not None
+    sealed = opened.device.secret.sealed
     parts: dict[str, Runner] = {
-        "record read": lambda: Record.from_bytes(stored),
-        "secret opened": lambda: VAULT.open(sealed, account_id=account(1), purpose=IN_USE),
+        "record read": lambda: read_record(stored),
+        "secret opened": lambda: VAULT.open(sealed, account_id=account(1), purpose=ENROLLED),
         "codes made ready": lambda: TOTP(SECRET),
         "code verified": lambda: CODES.verify("000000", at=float(START)),
         "record written": lambda: opened.to_bytes(revision=next(turn)),

@@ -1,4 +1,4 @@
-"""What an authenticator promises, on every store: single use, counting, ids that stay apart."""
+"""What an authenticator guarantees on every store: single use, throttling, separate accounts."""
 
 import asyncio
 from collections import Counter
@@ -19,35 +19,34 @@ T = TypeVar("T")
 
 RIVALS = 16
 FREE = POLICY.throttle.free
-Answer = Accepted | Rejected
 
 
-def at_once(rivals: int, work: Callable[[int], T]) -> list[T]:
-    """Return what each of so many threads gets that start at the same moment."""
+def at_once(rivals: int, work: Callable[[], T]) -> list[T]:
+    """Return the results of this many threads that start the work at the same moment."""
     barrier = Barrier(rivals)
 
-    def started(rival: int) -> T:
+    def run(_: int) -> T:
         barrier.wait()
-        return work(rival)
+        return work()
 
     with ThreadPoolExecutor(rivals) as pool:
-        return list(pool.map(started, range(rivals)))
+        return list(pool.map(run, range(rivals)))
 
 
-def reasons(answers: list[Answer]) -> Counter[str]:
-    """Count the answers: "accepted", or the reason."""
-    return Counter("accepted" if answer else answer.reason.name for answer in answers)
+def reasons(results: list[Accepted | Rejected]) -> Counter[str]:
+    """Count the results by reason, or as "accepted"."""
+    return Counter("accepted" if result else result.reason.name for result in results)
 
 
 @pytest.mark.proves("T07", "RFC6238-5.2-once")
 def test_one_code(store: Store, account: str) -> None:
-    """Of many threads with one code exactly one is let in, time and again."""
+    """If many threads submit the same code, exactly one is accepted."""
     app = App(store=store)
     phone = app.enroll(account)
     for _ in range(3):
         app.clock.advance(30)
         code = phone.code()
-        found = reasons(at_once(RIVALS, lambda _, code=code: app.auth.verify(account, code)))
+        found = reasons(at_once(RIVALS, lambda code=code: app.auth.verify(account, code)))
         assert found["accepted"] == 1
         assert found["REPLAYED"] + found["THROTTLED"] == RIVALS - 1
         app.auth.unlock(account)
@@ -55,10 +54,10 @@ def test_one_code(store: Store, account: str) -> None:
 
 @pytest.mark.proves("T11", "RFC4226-7.3")
 def test_guesses(store: Store, account: str) -> None:
-    """Of many guesses at once no more are answered than the throttle allows, and each counts."""
+    """If many threads guess, no more guesses are checked than the throttle allows, and each one counts."""
     app = App(store=store)
     phone = app.enroll(account)
-    found = reasons(at_once(RIVALS, lambda _: app.auth.verify(account, wrong(phone))))
+    found = reasons(at_once(RIVALS, lambda: app.auth.verify(account, wrong(phone))))
     assert found == {"MISMATCH": FREE, "THROTTLED": RIVALS - FREE}
     assert app.auth.status(account).failures == FREE
     assert app.auth.verify(account, phone.code()) == Rejected(Reason.THROTTLED, retry_after=30.0)
@@ -66,11 +65,11 @@ def test_guesses(store: Store, account: str) -> None:
 
 @pytest.mark.proves("T25", "NIST-3.1.2")
 def test_recovery_code(store: Store, account: str) -> None:
-    """Of 30 uses of one recovery code at once exactly one is let in."""
+    """If 30 threads use the same recovery code, exactly one is accepted."""
     app = App(store=store)
     app.enroll(account)
     code, *others = app.auth.issue_recovery_codes(account)
-    found = reasons(at_once(30, lambda _: app.auth.redeem_recovery_code(account, code)))
+    found = reasons(at_once(30, lambda: app.auth.redeem_recovery_code(account, code)))
     assert found["accepted"] == 1
     assert app.auth.status(account).recovery_codes_left == len(others)
     app.auth.unlock(account)
@@ -79,7 +78,7 @@ def test_recovery_code(store: Store, account: str) -> None:
 
 @pytest.mark.proves("T46")
 def test_ids_stay_apart(store: Store, account: str) -> None:
-    """Accounts whose ids differ by case, accent or a trailing space have nothing in common."""
+    """Account ids that differ only in case, accents or a trailing space are different accounts."""
     app = App(store=store)
     ids = [account + end for end in ("a", "A", "a ", "\u00e1", "a\u0301", "\uff41", "\u00df", "ss")]
     phones = {name: app.enroll(name) for name in ids[::2]}
@@ -98,7 +97,7 @@ def test_ids_stay_apart(store: Store, account: str) -> None:
 
 @pytest.mark.proves("T47")
 def test_revoked(store: Store, account: str) -> None:
-    """After revoke no old code works and the failures stay; after forget nothing stays."""
+    """After revoke, no old code works and the failures stay. After forget, nothing is stored."""
     app = App(store=store)
     phone = app.enroll(account)
     code, *_ = app.auth.issue_recovery_codes(account)
@@ -112,13 +111,13 @@ def test_revoked(store: Store, account: str) -> None:
 
 
 @pytest.mark.proves("T07", "T11", "RFC6238-5.2-once")
-def test_later(async_url: str, account: str) -> None:
-    """Of many tasks with one code exactly one is let in; of many guesses the limit's are answered."""
+def test_async(async_url: str, account: str) -> None:
+    """On async stores, one of many tasks with one code is accepted, and guesses are throttled."""
 
     async def work(store: AsyncStore) -> None:
         clock = SettableClock()
         auth = AsyncAuthenticator(store, issuer="Acme", vault=PLAINTEXT, policy=POLICY, clock=clock)
-        phone = SoftPhone((await auth.begin_enrollment(account, "alice")).uri, clock=clock)
+        phone = SoftPhone((await auth.begin_enrollment(account, label="alice")).uri, clock=clock)
         assert await auth.confirm_enrollment(account, phone.code())
         clock.advance(30)
         found = reasons(await asyncio.gather(*[auth.verify(account, phone.code()) for _ in range(RIVALS)]))
@@ -129,9 +128,9 @@ def test_later(async_url: str, account: str) -> None:
         found = reasons(await asyncio.gather(*[auth.verify(account, guess) for _ in range(RIVALS)]))
         assert found == {"MISMATCH": FREE, "THROTTLED": RIVALS - FREE}
         await auth.unlock(account)
-        code, *_ = await auth.issue_recovery_codes(account)
+        code, *others = await auth.issue_recovery_codes(account)
         uses = [auth.redeem_recovery_code(account, code) for _ in range(30)]
         assert reasons(await asyncio.gather(*uses))["accepted"] == 1
-        assert (await auth.status(account)).recovery_codes_left == len(_)
+        assert (await auth.status(account)).recovery_codes_left == len(others)
 
     run_with(async_url, work)

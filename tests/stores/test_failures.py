@@ -1,4 +1,4 @@
-"""Turning a driver's exceptions into ours."""
+"""Translating a driver's exceptions into StoreError."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,65 +6,65 @@ from collections.abc import Callable
 import pytest
 
 from totpkit import StoreError
-from totpkit.stores._failures import answered, answered_later
+from totpkit.stores._failures import translate_errors, translate_errors_async
 
 SECRET = "plain:" + "c2VjcmV0"
 
 
 class DriverError(Exception):
-    """What a driver raises."""
+    """An exception of a driver."""
 
 
 class TimedOutError(DriverError):
-    """One kind of it."""
+    """A subclass of it."""
 
 
-def now(work: Callable[[], int]) -> int:
-    """Run the work here."""
-    return answered(work, DriverError, KeyError)
+def run_sync(work: Callable[[], int]) -> int:
+    """Run the work directly."""
+    return translate_errors(work, DriverError, KeyError)
 
 
-def later(work: Callable[[], int]) -> int:
+def run_async(work: Callable[[], int]) -> int:
     """Run the work in an event loop."""
 
     async def run() -> int:
         return work()
 
-    return asyncio.run(answered_later(run(), DriverError, KeyError))
+    return asyncio.run(translate_errors_async(run(), DriverError, KeyError))
 
 
-both = pytest.mark.parametrize("run", [now, later])
+both = pytest.mark.parametrize("run", [run_sync, run_async])
 
 
 @both
-def test_answer(run: Callable[[Callable[[], int]], int]) -> None:
-    """An answer passes."""
+def test_result(run: Callable[[Callable[[], int]], int]) -> None:
+    """A result is returned unchanged."""
     assert run(lambda: 5) == 5
 
 
 @pytest.mark.proves("T34", "T22")
 @both
-@pytest.mark.parametrize("error", [DriverError, TimedOutError, KeyError])
-def test_failure(run: Callable[[Callable[[], int]], int], error: type[Exception]) -> None:
-    """A driver's failure becomes a StoreError that names its class, and keeps nothing else of it."""
+@pytest.mark.parametrize("error", [DriverError(SECRET), TimedOutError(SECRET), KeyError(SECRET)])
+def test_failure(run: Callable[[Callable[[], int]], int], error: Exception) -> None:
+    """A driver's exception becomes a StoreError that contains only the name of its class."""
 
     def fail() -> int:
-        raise error(SECRET)
+        raise error
 
     with pytest.raises(StoreError) as caught:
         run(fail)
-    assert str(caught.value) == f"the store did not answer: {error.__name__}"
+    assert str(caught.value) == f"the store did not answer: {type(error).__name__}"
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
 @both
-def test_another(run: Callable[[Callable[[], int]], int]) -> None:
-    """What is not the driver's passes unchanged."""
-    own = ZeroDivisionError("x")
+def test_other_error(run: Callable[[Callable[[], int]], int]) -> None:
+    """Any other exception passes unchanged."""
+    error = ZeroDivisionError("x")
 
     def fail() -> int:
-        raise own
+        raise error
 
     with pytest.raises(ZeroDivisionError) as caught:
         run(fail)
-    assert caught.value is own
+    assert caught.value is error

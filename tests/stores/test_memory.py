@@ -1,4 +1,4 @@
-"""MemoryStore, and its async twin by threads."""
+"""MemoryStore, alone and behind ThreadedStore."""
 
 from totpkit import AsyncStore, Store
 from totpkit.stores.memory import MemoryStore
@@ -9,23 +9,23 @@ MEMORY = MemoryStore()
 
 
 class TestMemory(StoreContract):
-    """The dictionary passes the suite."""
+    """The store passes the suite."""
 
     def make_store(self) -> Store:
-        """Return the one store that there is: each has a dictionary of its own."""
+        """Return the same store each time, because two stores share no records."""
         return MEMORY
 
 
 class TestThreadedMemory(AsyncStoreContract):
-    """So it does from worker threads."""
+    """The store passes the async suite in worker threads."""
 
     def make_async_store(self) -> AsyncStore:
-        """Return the same records, awaited."""
+        """Return an async store with the same records."""
         return ThreadedStore(MEMORY)
 
 
 def test_own_records() -> None:
-    """Two stores in memory have nothing in common."""
+    """Two stores share no records."""
     one, other = MemoryStore(), MemoryStore()
     assert one.swap("a", None, b"one") is True
     assert other.load("a") is None

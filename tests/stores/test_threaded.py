@@ -15,7 +15,7 @@ from totpkit.testing import AsyncStoreContract
 
 
 class TestThreadedSQLite(AsyncStoreContract):
-    """A SQLite file passes the suite from worker threads."""
+    """A SQLite file passes the async suite in worker threads."""
 
     @pytest.fixture(autouse=True)
     def _store(self, tmp_path: Path) -> Iterator[None]:
@@ -23,32 +23,32 @@ class TestThreadedSQLite(AsyncStoreContract):
             yield
 
     def make_async_store(self) -> AsyncStore:
-        """Return the same file, awaited."""
+        """Return an async store on the same file."""
         return ThreadedStore(self.store)
 
 
-class Noting:
-    """A store that notes in which thread it is called, and raises what it is given."""
+class Recorder:
+    """A store that records the thread of each call, and then raises the given error."""
 
-    def __init__(self, *errors: Exception) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
         self.threads: list[int] = []
-        self.errors = list(errors)
+        self.error = error
 
     def load(self, _: str) -> bytes | None:
-        """Answer, or raise."""
+        """Return a record, or raise."""
         self.threads.append(threading.get_ident())
-        if self.errors:
-            raise self.errors.pop()
+        if self.error:
+            raise self.error
         return b"record"
 
     def swap(self, account_id: str, *_: bytes | None) -> bool:
-        """Answer, or raise."""
+        """Return ``True``, or raise."""
         return self.load(account_id) == b"record"
 
 
 def test_other_thread() -> None:
-    """The calls run in other threads than the event loop's."""
-    store = Noting()
+    """Calls run in threads other than the event loop's."""
+    store = Recorder()
 
     async def work() -> None:
         threaded = ThreadedStore(store)
@@ -60,26 +60,21 @@ def test_other_thread() -> None:
     assert threading.get_ident() not in store.threads
 
 
-@pytest.mark.parametrize("error", [StoreError("down"), ValueError("own")])
-def test_errors(error: Exception) -> None:
-    """What the store raises comes through as it is."""
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (StoreError("down"), StoreError, "down"),
+        (ValueError("own"), ValueError, "own"),
+        (StopIteration(), StoreError, "the store did not answer: StopIteration"),
+    ],
+)
+def test_errors(error: Exception, kind: type[Exception], message: str) -> None:
+    """Errors of the store pass unchanged, but a StopIteration, which no future can carry, is a StoreError."""
+    threaded = ThreadedStore(Recorder(error))
 
     async def work() -> None:
-        with pytest.raises(type(error), match=str(error)):
-            await ThreadedStore(Noting(error)).load("a")
-        with pytest.raises(type(error), match=str(error)):
-            await ThreadedStore(Noting(error)).swap("a", None, b"record")
-
-    asyncio.run(work())
-
-
-def test_stop_iteration() -> None:
-    """A StopIteration, which no future can carry, is a failure of the store."""
-
-    async def work() -> None:
-        with pytest.raises(StoreError, match=r"^the store did not answer: StopIteration$"):
-            await ThreadedStore(Noting(StopIteration())).load("a")
-        with pytest.raises(StoreError, match=r"^the store did not answer: StopIteration$"):
-            await ThreadedStore(Noting(StopIteration())).swap("a", None, b"record")
+        for call in (lambda: threaded.load("a"), lambda: threaded.swap("a", None, b"record")):
+            with pytest.raises(kind, match=f"^{message}$"):
+                await call()
 
     asyncio.run(work())

@@ -75,7 +75,7 @@ class Account:
     spent: set[str] = field(default_factory=set)
     generation: int = 0
 
-    def refusal(self, now: float) -> Answer | None:
+    def refuse(self, now: float) -> Answer | None:
         """Return why nothing is answered now."""
         if self.failures >= self.policy.throttle.cap:
             return DISABLED
@@ -123,7 +123,7 @@ class Account:
             self.fail(now)
             return "app_ignored_parameters" if known else verdict, None
         drift = self.follow(0, verdict - phone.step(now))
-        self.active = Active(phone, verdict, drift, now, now)
+        self.device = Active(phone, verdict, drift, now, now)
         self.waiting = None
         self.turn_over(now)
         self.succeed()
@@ -137,19 +137,19 @@ class Account:
         drift = bound if drift > bound else max(drift, -bound)
         if last_step is None:
             last_step = phone.step(now) + drift + self.policy.window.future
-        self.active = Active(phone, last_step, drift, now, now)
+        self.device = Active(phone, last_step, drift, now, now)
         self.waiting = None
         self.turn_over(now)
         return True
 
     def verify(self, code: str, now: float) -> Answer:
         """Answer a code."""
-        if self.active is None:
+        if self.device is None:
             return NOT_ENROLLED
         refused = self.refusal(now)
         if refused is not None:
             return refused
-        active = self.active
+        active = self.device
         verdict = self.look(active.phone, code, now, drift=active.drift, last_step=active.last_step)
         if isinstance(verdict, str):
             self.fail(now)
@@ -159,12 +159,12 @@ class Account:
 
     def resync(self, one: str, other: str, now: float) -> Answer:
         """Answer two consecutive codes."""
-        if self.active is None:
+        if self.device is None:
             return NOT_ENROLLED
         refused = self.refusal(now)
         if refused is not None:
             return refused
-        active, form = self.active, f"[0-9]{{{self.active.phone.digits}}}"
+        active, form = self.device, f"[0-9]{{{self.device.phone.digits}}}"
         middle, bound = active.phone.step(now), self.policy.drift_bound
         ends = [
             end
@@ -185,7 +185,7 @@ class Account:
 
     def redeem(self, typed: str, now: float) -> Answer:
         """Answer a recovery code."""
-        if self.active is None:
+        if self.device is None:
             return NOT_ENROLLED
         refused = self.refusal(now)
         if refused is not None:
@@ -202,7 +202,7 @@ class Account:
             self.unspent.remove(code)
             self.spent.add(code)
             self.succeed()
-            return "accepted", self.active.last_step
+            return "accepted", self.device.last_step
         self.fail(now)
         if code in self.spent:
             return "replayed", None
@@ -217,7 +217,7 @@ class Account:
     def revoke(self, now: float) -> None:
         """Drop all but the failures."""
         self.turn_over(now)
-        self.active = self.waiting = None
+        self.device = self.waiting = None
         self.unspent, self.spent = set(), set()
 
     def turn_over(self, now: float) -> None:
@@ -244,6 +244,6 @@ class Account:
 
     def use(self, step: int, drift: int, now: float) -> None:
         """Remember a code that was accepted."""
-        assert self.active is not None
-        self.active = replace(self.active, last_step=step, drift=drift, used_at=now)
+        assert self.device is not None
+        self.device = replace(self.device, last_step=step, drift=drift, used_at=now)
         self.succeed()

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from tests.support.strategies import accounts as labels, algorithms, digits, names, narrow_windows, periods
 from totpkit import Throttle, Window
-from totpkit._account.record import Credential, Mailed, Pending, Provision, Record
-from totpkit._account.recovery_codes import HASH_BYTES, RecoverySet
+from totpkit._account.record import EmailedCode, EnrolledDevice, Pending, Record, SealedSecret
+from totpkit._account.recovery_codes import HASH_BYTES, RecoveryCodeSet
 from totpkit._account.throttle import DAY
 
 moments = st.floats(0, 2.0**33) | st.integers(0, 2**33).map(float)
@@ -47,10 +47,10 @@ hash_rows = st.integers(0, 4).flatmap(
     lambda rows: st.binary(min_size=rows * HASH_BYTES, max_size=rows * HASH_BYTES)
 )
 recovery_sets = st.builds(
-    RecoverySet, st.binary(max_size=20), st.integers(1, 20), unspent=hash_rows, spent=hash_rows
+    RecoveryCodeSet, st.binary(max_size=20), st.integers(1, 20), unspent=hash_rows, spent=hash_rows
 )
 provisions = st.builds(
-    Provision,
+    SealedSecret,
     sealed=st.text(max_size=60),
     digits=digits,
     algorithm=algorithms,
@@ -60,16 +60,16 @@ provisions = st.builds(
 )
 counts = st.integers(0, 100) | st.integers(0, 2**63)
 credentials = st.builds(
-    Credential,
-    provision=provisions,
+    EnrolledDevice,
+    secret=provisions,
     confirmed_at=moments,
     last_used_at=moments,
     last_step=st.integers(0, 2**64 - 1),
     drift=st.integers(-100, 100),
 )
-pendings = st.builds(Pending, provision=provisions, owner=st.binary(max_size=32), expires_at=moments)
+pendings = st.builds(Pending, secret=provisions, owner=st.binary(max_size=32), expires_at=moments)
 maileds = st.builds(
-    Mailed,
+    EmailedCode,
     digest=st.just(b"") | st.binary(min_size=HASH_BYTES, max_size=HASH_BYTES),
     owner=st.binary(max_size=32),
     expires_at=moments,
@@ -79,12 +79,12 @@ records = st.builds(
     Record,
     revision=counts,
     generation=counts,
-    active=st.none() | credentials,
+    device=st.none() | credentials,
     pending=st.none() | pendings,
     failures=counts,
     retry_at=st.none() | moments,
     recovery=st.none() | recovery_sets,
-    mailed=st.none() | maileds,
+    emailed=st.none() | maileds,
 )
 
 ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60)

@@ -1,4 +1,4 @@
-"""One way to drive both faces of the authenticator, so that each behaviour is tested in both."""
+"""One way to run_sync both faces of the authenticator, so that each behaviour is tested in both."""
 
 import asyncio
 from collections.abc import Callable
@@ -101,7 +101,7 @@ class App:
 
     def enroll(self, account_id: str = WHO, *, slow: float = 0.0) -> SoftPhone:
         """Return the phone of an account that has just enrolled it, a step later, with no events told."""
-        shown = self.auth.begin_enrollment(account_id, LABEL)
+        shown = self.auth.begin_enrollment(account_id, label=LABEL)
         phone = SoftPhone(shown.uri, clock=self.clock, slow=slow)
         assert self.auth.confirm_enrollment(account_id, phone.code())
         self.clock.advance(self.policy.period)
@@ -117,7 +117,7 @@ class App:
     def record(self, account_id: str = WHO) -> Record:
         """Return what is stored of an account."""
         stored = self.store.load(account_id)
-        return Record.EMPTY if stored is None else Record.from_bytes(stored)
+        return Record.EMPTY if stored is None else read_record(stored)
 
     def rewrite(self, account_id: str = WHO, **changes: Any) -> None:
         """Change fields of the record behind the authenticator's back."""

@@ -1,4 +1,4 @@
-"""One way to drive both faces of a flow, with an app around it and people before it."""
+"""One way to run_sync both faces of a flow, with an app around it and people before it."""
 
 import asyncio
 import functools

@@ -198,7 +198,7 @@ def saying(*replies: bytes, then: Behaviour = silent, heard: list[bytes] | None 
 
 def errands() -> list[threading.Thread]:
     """Return the threads in which letters are on their way."""
-    return [thread for thread in threading.enumerate() if thread.name == "totpkit-mail"]
+    return [thread for thread in threading.enumerate() if thread.name == "totpkit-email"]
 
 
 def wait_for_errands() -> None:

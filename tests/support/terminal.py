@@ -10,7 +10,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from totpkit._account.recovery_codes import RecoverySet
+from totpkit._account.recovery_codes import RecoveryCodeSet
 from totpkit._cli.console import Console
 from totpkit._cli.main import run
 
@@ -18,9 +18,9 @@ from totpkit._cli.main import run
 @pytest.fixture(scope="module")
 def quick_codes() -> Iterator[None]:
     """Hash recovery codes at the least cost: the demo's ten take longer than all the rest of it."""
-    made = RecoverySet.of
+    made = RecoveryCodeSet.of
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RecoverySet, "of", lambda codes, *, cost: made(codes, cost=min(cost, 1)))
+        patch.setattr(RecoveryCodeSet, "of", lambda codes, *, cost: made(codes, cost=min(cost, 1)))
         yield
 
 

@@ -42,7 +42,7 @@ Algorithm.MD5  # E: attr-defined
 
 
 def forgotten(answer: Accepted | Rejected) -> int:
-    """Take the step of an answer that may be a refusal."""
+    """Take the step of an answer that may be a refuse."""
     return answer.step  # E: union-attr
 
 
@@ -89,10 +89,10 @@ def compose(auth: Authenticator, later: AsyncAuthenticator, keys: list[bytes]) -
     AsyncSelfService(later, flow)  # E: arg-type
     AsyncSessionLogin(flow)  # E: arg-type
     login, sheet = SessionLogin(flow), SelfService(auth, flow).new_recovery_codes
-    login.ask("session")  # E: arg-type
+    login.challenge("session")  # E: arg-type
     login.answer({}, CodeAnswer("123456"))  # E: arg-type
     login.submit({}, {"type": "code"})  # E: arg-type
-    len(login.act({}, sheet))  # E: arg-type  # E: arg-type
+    len(login.perform({}, sheet))  # E: arg-type  # E: arg-type
 
 
 def submit(flow: AuthFlow, answer: VisitorAnswer) -> str:

@@ -318,13 +318,13 @@ def answers() -> list[Answer]:
 
 def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
     """Let somebody change their phone."""
-    assert_type(auth.import_enrollment("acct-1", "alice", totp, last_step=5, drift=-1), bool)
+    assert_type(auth.import_enrollment("acct-1", label="alice", totp=totp, last_step=5, drift=-1), bool)
     desk = SelfService(auth, flow, allowed=lambda account_id: account_id != "acct-2", max_age=60)
     assert_type(desk.owner(proof), str | Denied)
-    assert_type(desk.begin_replacement(proof), Enrollment | Denied)
+    assert_type(desk.begin_enrollment(proof), Enrollment | Denied)
     assert_type(desk.new_recovery_codes(proof), NewRecoveryCodes | Denied)
     assert_type(desk.switch_off(proof), Denied | None)
-    answer = assert_type(desk.confirm_replacement(proof, "123456"), Confirmed | Rejected | Denied)
+    answer = assert_type(desk.confirm_enrollment(proof, "123456"), Confirmed | Rejected | Denied)
     accepted: Accepted | Rejected | Denied = answer
     return answer.proof if answer and accepted else proof
 
@@ -332,15 +332,15 @@ def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
 def in_a_session(flow: AuthFlow, desk: SelfService, session: MutableMapping[str, Any]) -> str | None:
     """Keep a login in what Flask, Starlette and others call a session, or in any dict."""
     login = SessionLogin(flow, lifetime=3600)
-    assert_type(login.ask(session), Challenge | Denied | None)
+    assert_type(login.challenge(session), Challenge | Denied | None)
     assert_type(login.answer(session, {"type": "skip"}), Challenge | Authenticated | Denied)
     assert_type(
         login.submit(session, FederatedAnswer("google", "google:1")), Challenge | Authenticated | Denied
     )
-    assert_type(login.act(session, desk.provisioning), Enrollment | Challenge | Denied)
-    assert_type(login.act(session, desk.switch_off, context=session), Challenge | Denied | None)
-    assert_type(login.act(session, lambda proof: proof), str | Challenge | Denied)
-    match login.act(session, lambda proof: desk.confirm_replacement(proof, "123456")):
+    assert_type(login.perform(session, desk.provisioning), Enrollment | Challenge | Denied)
+    assert_type(login.perform(session, desk.switch_off, context=session), Challenge | Denied | None)
+    assert_type(login.perform(session, lambda proof: proof), str | Challenge | Denied)
+    match login.perform(session, lambda proof: desk.confirm_enrollment(proof, "123456")):
         case Confirmed() as confirmed:
             assert_type(confirmed.proof, str)
         case Challenge() | Denied():
@@ -357,13 +357,13 @@ async def in_a_session_awaited(
 ) -> str | None:
     """Keep it in an async app."""
     login = AsyncSessionLogin(flow)
-    assert_type(await login.ask(session), Challenge | Denied | None)
+    assert_type(await login.challenge(session), Challenge | Denied | None)
     assert_type(await login.answer(session, {"type": "skip"}), Challenge | Authenticated | Denied)
     assert_type(await login.submit(session, SkipAnswer()), Challenge | Authenticated | Denied)
-    assert_type(await login.act(session, desk.new_recovery_codes), NewRecoveryCodes | Challenge | Denied)
-    assert_type(await login.act(session, desk.cancel_replacement), Challenge | Denied | None)
+    assert_type(await login.perform(session, desk.new_recovery_codes), NewRecoveryCodes | Challenge | Denied)
+    assert_type(await login.perform(session, desk.cancel_replacement), Challenge | Denied | None)
     assert_type(
-        await login.act(session, lambda proof: desk.confirm(proof, "123456")),
+        await login.perform(session, lambda proof: desk.confirm_enrollment(proof, "123456")),
         Confirmed | Rejected | Challenge | Denied,
     )
     return login.account_id(session)
@@ -376,11 +376,11 @@ async def awaited(auth: AsyncAuthenticator, flow: AsyncAuthFlow, proof: str) -> 
     assert_type(result, Challenge | Authenticated | Denied)
     assert_type(await flow.resume(challenge.ticket), Challenge | Denied)
     assert_type(await flow.begin_step_up(proof), Challenge | Denied)
-    assert_type(await auth.import_enrollment("acct-1", "alice", totp, last_step=None), bool)
+    assert_type(await auth.import_enrollment("acct-1", label="alice", totp=totp, last_step=None), bool)
     desk = AsyncSelfService(auth, flow, allowed=admits)
     assert_type(await desk.owner(proof), str | Denied)
     assert_type(await desk.provisioning(proof), Enrollment | Denied)
-    assert_type(await desk.enroll(proof), Enrollment | Denied)
-    assert_type(await desk.confirm(proof, "123456"), Confirmed | Rejected | Denied)
-    assert_type(await desk.cancel_replacement(proof), Denied | None)
+    assert_type(await desk.begin_enrollment(proof), Enrollment | Denied)
+    assert_type(await desk.confirm_enrollment(proof, "123456"), Confirmed | Rejected | Denied)
+    assert_type(await desk.cancel_enrollment(proof), Denied | None)
     return result.account_id if isinstance(result, Authenticated) else None

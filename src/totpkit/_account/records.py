@@ -96,7 +96,8 @@ class Records:
             if after is before:
                 return Update(account_id, now, before, before, outcome)
             sealed = sealing.try_reseal(after)
-            if await self._swap(account_id, stored, write_record(sealed, revision=before.revision + 1)):
+            written = write_record(sealed, revision=before.revision + 1)
+            if _checked_bool(await self.store.swap(account_id, stored, written)):
                 return Update(account_id, now, before, sealed, outcome, resealed=sealed is not after)
         raise StoreError("the record changed during every attempt to write it")
 
@@ -106,7 +107,7 @@ class Records:
             stored = await self._load(account_id)
             if stored is None:
                 return False
-            if await self._swap(account_id, stored, None):
+            if _checked_bool(await self.store.swap(account_id, stored, None)):
                 return True
         raise StoreError("the record changed during every attempt to delete it")
 
@@ -115,13 +116,6 @@ class Records:
         if stored is None or isinstance(stored, bytes):
             return stored
         raise StoreError(f"a store must load bytes or None, not {type(stored).__name__}")
-
-    async def _swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        swapped: object = await self.store.swap(account_id, old, new)
-        if isinstance(swapped, bool):
-            return swapped
-        # Other objects may be truthy without meaning success, such as a coroutine that was not awaited.
-        raise StoreError(f"a store must return True or False from swap, not {type(swapped).__name__}")
 
 
 def check_components(
@@ -148,3 +142,10 @@ def read_clock(clock: Clock) -> float:
 
 def _decoded(stored: bytes | None) -> Record:
     return Record.EMPTY if stored is None else read_record(stored)
+
+
+def _checked_bool(swapped: object) -> bool:
+    if isinstance(swapped, bool):
+        return swapped
+    # Other objects may be truthy without meaning success, such as a coroutine that was not awaited.
+    raise StoreError(f"a store must return True or False from swap, not {type(swapped).__name__}")

@@ -1,1 +1,1 @@
-"""One-time codes: secrets, HOTP, TOTP, Steam Guard, key URIs and QR codes. Stateless, without I/O."""
+"""One-time codes without state or I/O: secrets, HOTP, TOTP, Steam Guard, key URIs and QR codes."""

@@ -1,6 +1,6 @@
-"""QR pictures of key URIs. Knows nothing of what the text means.
+"""Draw key URIs and migration payloads as QR codes.
 
-The symbol is drawn by segno, which is imported with the first picture.
+segno draws the symbols. It is imported only when the first one is drawn.
 """
 
 import base64
@@ -8,20 +8,21 @@ import io
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NoReturn, Protocol, Self, TextIO
+from typing import IO, ClassVar, Protocol, Self, TextIO
 
+from totpkit._unpicklable import Unpicklable
 from totpkit._validation import checked_int, is_unicode
 from totpkit.errors import InvalidParameterError
 
 _SCALE = 8
-"""Pixels a module; a symbol of version 5 is then 360 pixels wide."""
+"""Pixels per module; a symbol of version 5 is then 360 pixels wide."""
 
 _CAPACITY = 2953
-"""Bytes that the largest symbol holds (ISO/IEC 18004, version 40-L)."""
+"""Bytes that fit into the largest symbol (ISO/IEC 18004, version 40-L)."""
 
 _TITLE = "QR code"
-_SPOKEN = f'<svg role="img" aria-label="{_TITLE}" '
-"""What screen readers say of an SVG: never the text in it, which is a secret."""
+_SVG_START = f'<svg role="img" aria-label="{_TITLE}" '
+"""Makes a screen reader say only the title, because the text in the symbol is a secret."""
 
 
 class _Symbol(Protocol):
@@ -31,12 +32,14 @@ class _Symbol(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class QR:
-    """A QR picture, dark on light with the quiet zone that scanners need.
+class QR(Unpicklable):
+    """A QR code, dark on light, with the quiet zone that scanners need.
 
-    It is as secret as the secret in it: send it only to its owner, over TLS, uncached.
-    ``scale`` is the pixels a module, 1 to 100.
+    It is as secret as the secret in it. Send it only to its owner, over TLS, and don't cache it.
+    ``scale`` is the number of pixels per module, 1 to 100.
     """
+
+    _instead: ClassVar[str] = "it shows a secret; draw it again instead"
 
     _symbol: _Symbol = field(repr=False)
 
@@ -46,15 +49,12 @@ class QR:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a QR cannot be pickled: it shows a secret")
-
     def svg(self, *, scale: int = _SCALE) -> str:
-        """Return an SVG document, which can also stand inside HTML as it is."""
+        """Return an SVG document, which you can also insert into HTML."""
         out = io.BytesIO()
         options = {"scale": _checked(scale), "light": "#fff", "title": _TITLE, "unit": "px"}
         self._symbol.save(out, "svg", xmldecl=False, nl=False, svgclass=None, lineclass=None, **options)
-        return out.getvalue().decode("utf-8").replace("<svg ", _SPOKEN, 1)
+        return out.getvalue().decode("utf-8").replace("<svg ", _SVG_START, 1)
 
     def png(self, *, scale: int = _SCALE) -> bytes:
         """Return a PNG file."""
@@ -69,8 +69,8 @@ class QR:
     def terminal(self, *, ansi: bool = False) -> str:
         """Return lines of half-block characters, two modules high each, without a final newline.
 
-        The light modules are the ink, so that it is right on a dark terminal; *ansi* sets
-        white and black by escape sequences, so that it is right on any.
+        The light modules are drawn in the text color, which suits a dark terminal. With *ansi*,
+        escape sequences set white on black, which suits any terminal.
         """
         out = io.StringIO()
         self._symbol.terminal(out, compact=True)
@@ -78,9 +78,10 @@ class QR:
         return "\n".join(f"\x1b[97;40m{line}\x1b[0m" if ansi else line for line in lines)
 
     def save(self, path: str | os.PathLike[str], *, scale: int = _SCALE) -> None:
-        """Write ``.svg`` or ``.png``, by the ending of *path*, readable by the owner alone.
+        """Write an ``.svg`` or ``.png`` file, according to the ending of *path*.
 
-        Raises :class:`InvalidParameterError` for another ending, and :class:`OSError`.
+        Only the owner can read it. Raises :class:`InvalidParameterError` for another ending, and
+        :class:`OSError`.
         """
         if not isinstance(path, str | os.PathLike):
             raise InvalidParameterError("path", f"must be a str or a path, not {type(path).__name__}")
@@ -95,41 +96,41 @@ class QR:
 
 
 def write_private(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file that its owner alone can read, in place of an older one that others could.
+    """Write a file that only its owner can read, replacing an older one.
 
-    It is a new file under the old name, so that nobody has it open already; a device or a
-    pipe is written to as it is. Raises :class:`OSError`.
+    A device or a pipe is written to directly. Raises :class:`OSError`.
     """
     target = Path(path)
     if target.exists() and not target.is_file():
         target.write_bytes(content)
         return
-    fresh = target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}")
+    # A new file is renamed to the old name: somebody may have the old file open already.
+    temporary = target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}")
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
-        fresh.replace(target)
+        temporary.replace(target)
     except OSError:
-        fresh.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def qr(uri: str) -> QR:
-    """Draw *uri*, the text of a key URI or of a migration payload.
+    """Draw *uri*, the text of a key URI or of a migration payload, as a QR code.
 
-    Raises :class:`InvalidParameterError` for anything but a ``str`` of 1 to 2953 bytes in
-    UTF-8, which is what the largest symbol holds.
+    Raises :class:`InvalidParameterError` for anything but a ``str`` of 1 to 2953 bytes in UTF-8,
+    the capacity of the largest symbol.
     """
-    import segno  # noqa: PLC0415 - only those who draw pay for it
+    import segno  # noqa: PLC0415 - importing it takes long, and not everybody draws
 
-    wanted = f"must be a str of 1 to {_CAPACITY} bytes in UTF-8, which fit a QR code"
+    wanted = f"must be a str of 1 to {_CAPACITY} bytes in UTF-8 to fit into a QR code"
     if not isinstance(uri, str):
         raise InvalidParameterError("uri", f"{wanted}, not {type(uri).__name__}")
     if not is_unicode(uri):
         raise InvalidParameterError("uri", f"{wanted}, without lone surrogates")
     size = len(uri.encode("utf-8"))
     if not 0 < size <= _CAPACITY:
-        raise InvalidParameterError("uri", f"{wanted}, not of {size}")
+        raise InvalidParameterError("uri", f"{wanted}, not {size} bytes")
     return QR(segno.make(uri, error="l", micro=False, encoding="utf-8"))
 
 

@@ -1,7 +1,7 @@
-"""The grammar of ``otpauth://`` texts. Knows nothing of the codes they describe.
+"""Read and write the syntax of ``otpauth://`` URIs, for key URIs and the codes that build them.
 
-Source: https://github.com/google/google-authenticator/wiki/Key-Uri-Format, with the
-quoting of RFC 3986.
+Source: https://github.com/google/google-authenticator/wiki/Key-Uri-Format, with the quoting of
+RFC 3986.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from totpkit._validation import has_controls, is_unicode
 from totpkit.errors import InvalidParameterError, InvalidURIError
 
 LONGEST = 4096
-"""Characters; no phone could scan more than 2953 bytes (QR version 40-L, ISO/IEC 18004)."""
+"""Characters; no phone can scan more than 2953 bytes (QR version 40-L, ISO/IEC 18004)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """A key URI taken apart: its type, its label and its parameters, all unquoted."""
+    """Contains the parts of a key URI, all unquoted."""
 
     kind: str
     account: str
@@ -26,38 +26,37 @@ class KeyText:
 
 
 def checked_name(name: str, value: object) -> str:
-    """Return an issuer or account that every phone reads back as it is.
+    """Return *value*, an issuer or account, if every authenticator app shows it unchanged.
 
-    Raises :class:`InvalidParameterError` for anything but a ``str``, and for a colon
-    (which separates issuer from account), a leading space (which readers drop), control
-    characters and lone surrogates.
+    Raises :class:`InvalidParameterError` for anything but a ``str``, and for a colon, a leading
+    space, control characters and lone surrogates. *name* is the name of the parameter.
     """
     if not isinstance(value, str):
         raise InvalidParameterError(name, f"must be a str, not {type(value).__name__}")
     if ":" in value:
-        raise InvalidParameterError(name, "must not hold a colon: it separates issuer from account")
+        raise InvalidParameterError(name, "must not contain a colon, which separates issuer and account")
     if value.startswith(" "):
-        raise InvalidParameterError(name, "must not begin with a space: phones drop it")
+        raise InvalidParameterError(name, "must not begin with a space, which authenticator apps drop")
     if has_controls(value):
-        raise InvalidParameterError(name, "must not hold control characters")
+        raise InvalidParameterError(name, "must not contain control characters")
     if not is_unicode(value):
         raise InvalidParameterError(name, "must be Unicode text without lone surrogates")
     return value
 
 
 def checked_account(name: str, value: object) -> str:
-    """Return an account as :func:`checked_name` does; an empty one is refused too."""
+    """Return an account as :func:`checked_name` does, but reject an empty one."""
     account = checked_name(name, value)
     if not account:
-        raise InvalidParameterError(name, "must not be empty: the phone shows nothing else")
+        raise InvalidParameterError(name, "must not be empty; the authenticator app shows it")
     return account
 
 
 def build(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]) -> str:
-    """Return the key URI with these parts, legal for every phone.
+    """Return the key URI with these parts, after checking that every app can read it.
 
-    Raises :class:`InvalidParameterError` as :func:`checked_name` does, for an empty
-    account, and for a whole of more than 4096 characters.
+    Raises :class:`InvalidParameterError` as :func:`checked_name` does, for an empty account, and for
+    a URI of more than 4096 characters.
     """
     account, issuer = checked_account("account", account), checked_name("issuer", issuer)
     text = write(kind, account=account, issuer=issuer, parameters=parameters)
@@ -67,8 +66,8 @@ def build(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]
 
 
 def write(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]) -> str:
-    """Return the key URI with these parts, the issuer before the account and as a parameter."""
-    # A colon can only come from a parsed URI; the empty prefix keeps it in the account.
+    """Return the key URI with these parts, with the issuer in the label and as a parameter."""
+    # An account with a colon comes from a parsed URI. An empty prefix keeps the colon in the account.
     prefix = f"{quote(issuer, safe='')}:" if issuer or ":" in account else ""
     named = {"issuer": issuer} if issuer else {}
     query = {"secret": parameters["secret"], **named, **parameters}
@@ -77,19 +76,19 @@ def write(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]
 
 
 def read(text: object) -> KeyText:
-    """Take a key URI apart.
+    """Split a key URI into its parts.
 
-    Raises :class:`InvalidURIError` if it is no ``otpauth`` URI, repeats a parameter, holds
-    control characters, is not UTF-8 under its quoting, or is longer than 4096 characters.
+    Raises :class:`InvalidURIError` if it is not an ``otpauth`` URI, repeats a parameter, contains
+    control characters or bytes that are not UTF-8, or has more than 4096 characters.
     """
     if not isinstance(text, str):
         raise InvalidURIError(f"a key URI must be a str, not {type(text).__name__}")
     if len(text) > LONGEST:
         raise InvalidURIError(f"a key URI must have at most {LONGEST} characters")
     if has_controls(text):
-        raise InvalidURIError("a key URI must not hold control characters")
-    scheme, found, rest = text.partition("://")
-    if not found or scheme.lower() != "otpauth":
+        raise InvalidURIError("a key URI must not contain control characters")
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.lower() != "otpauth":
         raise InvalidURIError("a key URI must begin with otpauth://")
     path, _, query = rest.partition("#")[0].partition("?")
     kind, _, label = path.partition("/")
@@ -101,7 +100,7 @@ def read(text: object) -> KeyText:
 def _parameters(query: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
     for pair in filter(None, query.split("&")):
-        # In a query, services write a space as "+" too (application/x-www-form-urlencoded).
+        # In a query, some services write a space as "+" (application/x-www-form-urlencoded).
         name, _, value = pair.replace("+", "%20").partition("=")
         name = _unquoted(name)
         if name in parameters:
@@ -111,10 +110,10 @@ def _parameters(query: str) -> dict[str, str]:
 
 
 def _label(label: str, issuer: str) -> tuple[str, str]:
-    """Return issuer and account; the issuer parameter wins over the label's prefix.
+    """Return issuer and account; the issuer parameter wins over the prefix of the label.
 
-    The separator is a literal or quoted colon. Where the parameter stands before it as a
-    whole, colons inside it don't separate; else a literal one goes before a quoted one.
+    The separator is a literal or quoted colon. If the label begins with the issuer parameter, colons
+    inside that do not separate. Otherwise a literal colon wins over a quoted one.
     """
     whole = _unquoted(label)
     if issuer and whole.startswith(f"{issuer}:"):
@@ -132,7 +131,7 @@ def _label(label: str, issuer: str) -> tuple[str, str]:
 def _unquoted(text: str) -> str:
     plain = unquote(text, errors="surrogateescape")
     if not is_unicode(plain):
-        raise InvalidURIError("a key URI must be UTF-8 text under its percent-encoding")
+        raise InvalidURIError("a key URI must contain UTF-8 text in its percent-encoding")
     if has_controls(plain):
-        raise InvalidURIError("a key URI must not hold control characters")
+        raise InvalidURIError("a key URI must not contain control characters")
     return plain
