@@ -12,6 +12,8 @@ Everything except the errors is imported on first use (PEP 562), because the imp
 longer than ``import totpkit`` should. ``__init__.pyi`` declares the same names for type checkers.
 """
 
+# pyright: reportUnusedImport=false, reportUnsupportedDunderAll=false
+
 from totpkit.errors import (
     EmailError,
     FirstFactorError,

@@ -12,12 +12,14 @@ class Store(Protocol):
 
     def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
+        ...
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
         """Write *new*, atomically and durably, only if the value is still *old*; return whether it was.
 
         ``None`` means absent: as *old* it creates the value, as *new* it deletes it.
         """
+        ...
 
 
 class AsyncStore(Protocol):
@@ -25,9 +27,11 @@ class AsyncStore(Protocol):
 
     async def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
+        ...
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
         """Write *new*, atomically and durably, only if the value is still *old*; return whether it was."""
+        ...
 
 
 class Cipher(Protocol):
@@ -35,9 +39,12 @@ class Cipher(Protocol):
 
     def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
         """Return *secret*, sealed for this account and purpose, as ASCII text."""
+        ...
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
         """Return the secret that was sealed for this account and purpose, or raise :class:`VaultError`."""
+        ...
 
     def is_current(self, sealed: str) -> bool:
         """Return whether *sealed* was made with the newest key."""
+        ...

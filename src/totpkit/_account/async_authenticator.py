@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 from totpkit._account.enrollment import Enrollment, Status
@@ -67,11 +68,11 @@ class AsyncAuthenticator:
         means that the secret has expired or belongs to another *binding*. APP_IGNORED_PARAMETERS
         means that the app ignored the algorithm, the number of digits or the period of the QR code.
         """
-        return AsyncResult(_outcome(self._service.confirm_enrollment(account_id, code, binding)))
+        return AsyncResult(_outcome(partial(self._service.confirm_enrollment, account_id, code, binding)))
 
     def cancel_enrollment(self, account_id: str) -> AsyncResult[None]:
         """Discard the pending secret, whichever binding it belongs to."""
-        return AsyncResult(_nothing(self._service.cancel_enrollment(account_id)))
+        return AsyncResult(_nothing(partial(self._service.cancel_enrollment, account_id)))
 
     def import_enrollment(
         self, account_id: str, *, label: str, totp: TOTP, last_step: int | None = None, drift: int = 0
@@ -104,7 +105,7 @@ class AsyncAuthenticator:
         MISMATCH, MALFORMED and REPLAYED count as failures. THROTTLED, DISABLED and NOT_ENROLLED do
         not. A success resets the failure count (RFC 6238, section 5.2; RFC 4226, section 7.3).
         """
-        return AsyncResult(_outcome(self._service.verify(account_id, code)))
+        return AsyncResult(_outcome(partial(self._service.verify, account_id, code)))
 
     def resync(self, account_id: str, code1: str, code2: str) -> AsyncResult[Accepted | Rejected]:
         """Find the drift of a clock that is far off, from two consecutive codes, and spend both.
@@ -115,7 +116,7 @@ class AsyncAuthenticator:
         searched, which finds no clock that is off. Failures count as in :meth:`verify`. A
         resynchronization does not authenticate anyone: ask for a code afterwards.
         """
-        return AsyncResult(_outcome(self._service.resync(account_id, code1, code2)))
+        return AsyncResult(_outcome(partial(self._service.resync, account_id, code1, code2)))
 
     def issue_recovery_codes(self, account_id: str) -> AsyncResult[tuple[str, ...]]:
         """Return new recovery codes, which replace all older ones. Show them once.
@@ -123,7 +124,7 @@ class AsyncAuthenticator:
         The tuple is empty if the account is not enrolled, or if its device or its recovery codes
         were changed in the meantime; older codes then stay valid.
         """
-        return AsyncResult(_codes(self._service.issue_recovery_codes(account_id)))
+        return AsyncResult(_codes(partial(self._service.issue_recovery_codes, account_id)))
 
     def redeem_recovery_code(self, account_id: str, code: str) -> AsyncResult[Accepted | Rejected]:
         """Return whether *code* is an unspent recovery code, and spend it if so.
@@ -132,7 +133,7 @@ class AsyncAuthenticator:
         attempts are hashed than the throttle allows. ``step`` of the result is the last step of the
         device, which a recovery code does not change (NIST SP 800-63B-4, section 3.1.2).
         """
-        return AsyncResult(_outcome(self._service.redeem_recovery_code(account_id, code)))
+        return AsyncResult(_outcome(partial(self._service.redeem_recovery_code, account_id, code)))
 
     def status(self, account_id: str) -> AsyncResult[Status]:
         """Return what an app may show about the account."""
@@ -170,7 +171,7 @@ class AsyncAuthenticator:
         and emits an event. A wait continues, and a disabled account stays disabled until
         :meth:`unlock`: no new device can be confirmed before then.
         """
-        return AsyncResult(_nothing(self._service.revoke(account_id)))
+        return AsyncResult(_nothing(partial(self._service.revoke, account_id)))
 
     def forget(self, account_id: str) -> AsyncResult[None]:
         """Delete everything that is stored about the account, even a corrupted record."""
@@ -182,14 +183,18 @@ def async_service_of(auth: AsyncAuthenticator) -> Service:
     return auth._service  # noqa: SLF001 - private to users, not to the package
 
 
-async def _outcome(update: Awaitable[Update[T]]) -> T:
-    return (await update).outcome
+# These take functions and not coroutines: if an AsyncResult is closed or cancelled before it starts,
+# Python would warn about an inner coroutine that was never awaited.
 
 
-async def _nothing(update: Awaitable[object]) -> None:
-    await update
+async def _outcome(operation: Callable[[], Awaitable[Update[T]]]) -> T:
+    return (await operation()).outcome
 
 
-async def _codes(issued: Awaitable[tuple[T, int]]) -> T:
-    codes, _ = await issued
+async def _nothing(operation: Callable[[], Awaitable[object]]) -> None:
+    await operation()
+
+
+async def _codes(operation: Callable[[], Awaitable[tuple[T, int]]]) -> T:
+    codes, _ = await operation()
     return codes

@@ -5,8 +5,8 @@ next record and an outcome. If nothing has to be written, the record comes back 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import ClassVar, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from totpkit._account.policy import Policy
 from totpkit._account.record import Record, SealedSecret
@@ -43,8 +43,7 @@ class Restrictions:
 Restrictions.NONE = Restrictions()
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a rule bases its decision on, apart from the record and the input.
 
     ``open_secret`` opens a sealed secret. Rules call it only for attempts that are answered.
@@ -78,7 +77,7 @@ def fail(record: Record, context: Context) -> Record:
     """Return the record with one more failure and the wait that begins with it."""
     failures = record.failures + 1
     wait = context.policy.throttle.wait(failures)
-    return replace(record, failures=failures, retry_at=context.now + wait if wait else None)
+    return record._replace(failures=failures, retry_at=context.now + wait if wait else None)
 
 
 def succeed(record: Record, context: Context) -> Record:
@@ -90,7 +89,7 @@ def unlock(record: Record) -> Record:
     """Return the record without failures or wait, or the same object if it has neither."""
     if not record.failures and record.retry_at is None:
         return record
-    return replace(record, failures=0, retry_at=None)
+    return record._replace(failures=0, retry_at=None)
 
 
 def reserve(record: Record, context: Context) -> tuple[Record, Rejected | None]:
@@ -108,7 +107,7 @@ def settle(record: Record, reserved: Record, context: Context) -> Record:
     if context.restrictions.completes:
         return unlock(record)
     if record.failures > reserved.failures:
-        return replace(record, failures=record.failures - 1)
+        return record._replace(failures=record.failures - 1)
     if (record.failures, record.retry_at) == (reserved.failures, reserved.retry_at):
-        return replace(record, failures=record.failures - 1, retry_at=None)
+        return record._replace(failures=record.failures - 1, retry_at=None)
     return record  # another success has reset the count in the meantime

@@ -4,7 +4,7 @@ NIST SP 800-63B-4, section 3.1.3.2 limits a code to ten minutes and one use.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hmac import compare_digest
 
 from totpkit._account.attempts import Context, Decision, fail, refuse, succeed
@@ -44,7 +44,7 @@ def send(
         return record, Rejected(Reason.THROTTLED, retry_after=wait)
     expires_at = context.now + limits.lifetime
     emailed = EmailedCode(digest=digest, owner=owner, expires_at=expires_at, sent=(*recent, context.now))
-    return replace(record, emailed=emailed), None
+    return record._replace(emailed=emailed), None
 
 
 def unsend(record: Record, digest: bytes, limits: EmailLimits) -> Record:
@@ -57,7 +57,7 @@ def unsend(record: Record, digest: bytes, limits: EmailLimits) -> Record:
     if emailed is None or emailed.digest != digest:
         return record
     sent = (*emailed.sent[:-1], max(emailed.sent[-1] - limits.cooldown, 0.0))
-    return replace(record, emailed=replace(emailed, digest=b"", sent=sent))
+    return record._replace(emailed=emailed._replace(digest=b"", sent=sent))
 
 
 def live_code(record: Record, owner: bytes, now: float) -> EmailedCode | None:
@@ -83,4 +83,4 @@ def verify(record: Record, digests: Sequence[bytes] | None, owner: bytes, contex
         return fail(record, context), Rejected(Reason.MALFORMED)
     if not any([compare_digest(emailed.digest, digest) for digest in digests]):  # noqa: C419 - no early exit
         return fail(record, context), Rejected(Reason.MISMATCH)
-    return succeed(replace(record, emailed=replace(emailed, digest=b"")), context), Accepted(0)
+    return succeed(record._replace(emailed=emailed._replace(digest=b"")), context), Accepted(0)

@@ -5,7 +5,7 @@ Also: import a device, cancel an enrollment, revoke, and the values that an app 
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from hmac import compare_digest
 from itertools import product
 
@@ -101,7 +101,7 @@ def begin(
         return record, pending
     expires_at = context.now + context.policy.enrollment_lifetime
     pending = PendingDevice(secret=new_secret(), owner=owner, expires_at=expires_at)
-    return replace(record, pending=pending), pending
+    return record._replace(pending=pending), pending
 
 
 def confirm(
@@ -178,7 +178,7 @@ def import_device(
 
 def cancel(record: Record) -> Record:
     """Return the record without a pending secret, or the same object if it has none."""
-    return record if record.pending is None else replace(record, pending=None)
+    return record if record.pending is None else record._replace(pending=None)
 
 
 def revoke(record: Record, now: float) -> Record:
@@ -187,10 +187,10 @@ def revoke(record: Record, now: float) -> Record:
     The generation rises even if there was no device, because a login may be in progress whose proof
     could enroll one. The failures and the times of emailed codes stay, so that no limit starts over.
     """
-    emailed = None if record.emailed is None else replace(record.emailed, digest=b"")
+    emailed = None if record.emailed is None else record.emailed._replace(digest=b"")
     generation = next_generation(record, now)
-    return replace(
-        record, device=None, pending=None, recovery_codes=None, emailed=emailed, generation=generation
+    return record._replace(
+        device=None, pending=None, recovery_codes=None, emailed=emailed, generation=generation
     )
 
 
@@ -207,7 +207,7 @@ def _enroll(record: Record, secret: SealedSecret, last_step: int, drift: int, co
         last_step=last_step,
         drift=drift,
     )
-    return replace(record, device=device, pending=None, generation=next_generation(record, context.now))
+    return record._replace(device=device, pending=None, generation=next_generation(record, context.now))
 
 
 def _ignores_parameters(totp: TOTP, code: str, context: Context) -> bool:

@@ -28,6 +28,11 @@ class Notifier:
     runtime: Runtime
     on_event: OnEvent | None
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether anyone sees events, in the log or by the app's handler."""
+        return self.on_event is not None or _log.isEnabledFor(logging.INFO)
+
     async def notify(self, *happened: Event) -> None:
         """Report events in order. An exception raised by the handler is logged."""
         for event in happened:

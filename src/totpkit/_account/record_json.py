@@ -2,8 +2,7 @@
 
 import json
 import sys
-from enum import StrEnum
-from typing import NoReturn, Self, TypeVar
+from typing import NoReturn, Self, TypeAlias
 
 from totpkit._account.record import EmailedCode, EnrolledDevice, PendingDevice, Record, SealedSecret
 from totpkit._account.recovery_codes import COSTS, HASH_BYTES, RecoveryCodeSet
@@ -14,7 +13,10 @@ from totpkit.errors import RecordError
 VERSION = 1
 """The version that is written. Every version that was ever written stays readable."""
 
-_E = TypeVar("_E", bound=StrEnum)
+_ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
+"""What the decoder returns. An ``int`` counts as a ``float`` here."""
 
 _SPACE = " \t\n\r"
 """The white space that may surround a JSON document (RFC 8259, section 2)."""
@@ -77,10 +79,10 @@ class Fields:
 
     __slots__ = ("_fields",)
 
-    def __init__(self, fields: object) -> None:
+    def __init__(self, fields: JSON) -> None:
         if not isinstance(fields, dict):
             raise RecordError("a stored record has something else where a JSON object should be")
-        self._fields: dict[object, object] = fields
+        self._fields = fields
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
@@ -128,14 +130,12 @@ class Fields:
             return value
         raise _error(name)
 
-    def choice(self, name: str, kind: type[_E]) -> _E:
-        """Return the member of *kind* whose value is in the field."""
-        value = self.text(name)
-        try:
-            return kind(value)
-        except ValueError:
-            pass
-        raise _error(name)
+    def algorithm(self, name: str) -> Algorithm:
+        """Return the algorithm in the field."""
+        algorithm = _ALGORITHMS.get(self.text(name))
+        if algorithm is None:
+            raise _error(name)
+        return algorithm
 
     def time(self, name: str) -> float:
         """Return the finite number of 0 or more in the field."""
@@ -153,13 +153,13 @@ class Fields:
         value = self._value(name)
         return None if value is None else _time(name, value)
 
-    def _value(self, name: str) -> object:
+    def _value(self, name: str) -> JSON:
         if name not in self._fields:
             raise _error(name)
         return self._fields[name]
 
 
-def _time(name: str, value: object) -> float:
+def _time(name: str, value: JSON) -> float:
     if (type(value) is float or type(value) is int) and 0 <= value <= _LARGEST_FLOAT:
         return float(value)
     raise _error(name)
@@ -184,7 +184,7 @@ def _read_secret(fields: Fields) -> SealedSecret:
     return SealedSecret(
         sealed=fields.text("sealed"),
         digits=fields.integer("digits", DIGITS[0], DIGITS[-1]),
-        algorithm=fields.choice("algorithm", Algorithm),
+        algorithm=fields.algorithm("algorithm"),
         period=fields.integer("period", 1, LONGEST_PERIOD),
         label=fields.text("label"),
         issuer=fields.text("issuer"),

@@ -1,11 +1,11 @@
 """Read and update records: load, decide, compare and swap."""
 
-from dataclasses import dataclass, replace
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
 from totpkit._account.attempts import Answer, Context, Restrictions, Rule
 from totpkit._account.policy import Policy
-from totpkit._account.record import Record
+from totpkit._account.record import EMPTY_RECORD, Record
 from totpkit._account.record_json import read_record, write_record
 from totpkit._account.sealing import Sealing
 from totpkit._otp.result import Rejected
@@ -24,8 +24,7 @@ _LOST_RACES = 8
 """Swaps that may be lost to anything but attempts, whose number the throttle limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Update(Generic[T]):
+class Update(NamedTuple, Generic[T]):
     """What was decided: the record before and after, and the outcome. It is stored already.
 
     ``before`` and ``after`` are the same object if nothing was written. ``resealed`` says whether the
@@ -51,7 +50,7 @@ class Update(Generic[T]):
         """
         after = first.after if isinstance(self.outcome, Rejected) else self.after
         resealed = first.resealed or self.resealed
-        return replace(self, before=first.before, after=after, resealed=resealed)
+        return self._replace(before=first.before, after=after, resealed=resealed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +140,7 @@ def read_clock(clock: Clock) -> float:
 
 
 def _decoded(stored: bytes | None) -> Record:
-    return Record.EMPTY if stored is None else read_record(stored)
+    return EMPTY_RECORD if stored is None else read_record(stored)
 
 
 def _checked_bool(swapped: object) -> bool:

@@ -7,9 +7,8 @@ throttling. These codes have 80 bits and are hashed with scrypt.
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from hmac import compare_digest
-from typing import Self
+from typing import NamedTuple, Self
 
 from totpkit._otp.result import Reason
 from totpkit._otp.secret import Entropy
@@ -32,8 +31,7 @@ _SALT_BYTES = 16
 _BLOCK_SIZE = 8  # scrypt's r; RFC 7914, section 2
 
 
-@dataclass(frozen=True, slots=True)
-class RecoveryCodeSet:
+class RecoveryCodeSet(NamedTuple):
     """The recovery codes of an account, as concatenated hashes of 32 bytes under one salt.
 
     ``cost`` is the base-2 logarithm of scrypt's N.
@@ -48,7 +46,7 @@ class RecoveryCodeSet:
     def of(cls, codes: Iterable[str], *, cost: int, entropy: Entropy = os.urandom) -> Self:
         """Hash *codes*, which takes one scrypt for each."""
         empty = cls(entropy(_SALT_BYTES), cost, b"")
-        return replace(empty, unspent=b"".join(empty.hash(code.replace("-", "")) for code in codes))
+        return empty._replace(unspent=b"".join(empty.hash(code.replace("-", "")) for code in codes))
 
     def hash(self, symbols: str) -> bytes:
         """Return the hash of a code that :func:`read_recovery_code` has read, which takes one scrypt."""
@@ -71,7 +69,7 @@ class RecoveryCodeSet:
         left = [known for known in _split(self.unspent) if not compare_digest(known, digest)]
         if len(left) == self.left:
             return Reason.REPLAYED if replayed else Reason.MISMATCH
-        return replace(self, unspent=b"".join(left), spent=self.spent + digest)
+        return self._replace(unspent=b"".join(left), spent=self.spent + digest)
 
 
 def _split(hashes: bytes) -> list[bytes]:

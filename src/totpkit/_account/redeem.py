@@ -5,8 +5,6 @@ attempt, so that no more attempts are hashed than the throttle allows (T42). The
 the code.
 """
 
-from dataclasses import replace
-
 from totpkit._account.attempts import Context, Decision, reserve, settle
 from totpkit._account.record import Record
 from totpkit._account.recovery_codes import RecoveryCodeSet
@@ -21,7 +19,7 @@ def issue(record: Record, codes: RecoveryCodeSet, generation: int) -> Record:
     """
     if record.device is None or record.generation != generation:
         return record
-    return replace(record, recovery_codes=codes, generation=record.generation + 1)
+    return record._replace(recovery_codes=codes, generation=record.generation + 1)
 
 
 def begin(record: Record, symbols: str | None, context: Context) -> tuple[Record, RecoveryCodeSet | Rejected]:
@@ -44,4 +42,4 @@ def redeem(record: Record, reserved: Record, salt: bytes, digest: bytes, context
     remaining = codes.spend(digest)
     if isinstance(remaining, Reason):
         return record, Rejected(remaining)
-    return settle(replace(record, recovery_codes=remaining), reserved, context), Accepted(device.last_step)
+    return settle(record._replace(recovery_codes=remaining), reserved, context), Accepted(device.last_step)

@@ -1,6 +1,6 @@
 """Seal and open the secrets of one account."""
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from totpkit._account.enrollment import Enrollment
 from totpkit._account.policy import Policy
@@ -18,8 +18,7 @@ PENDING = "enrollment"
 """The purpose under which a pending secret is sealed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sealing:
+class Sealing(NamedTuple):
     """Seals and opens the secrets of one account."""
 
     cipher: Cipher
@@ -57,7 +56,7 @@ class Sealing:
 
     def promote(self, secret: SealedSecret) -> SealedSecret:
         """Return a pending secret sealed as that of a confirmed device."""
-        return replace(secret, sealed=self._seal(self._open(secret, PENDING), ENROLLED))
+        return secret._replace(sealed=self._seal(self._open(secret, PENDING), ENROLLED))
 
     def reseal(self, record: Record) -> Record:
         """Return the record with its secret sealed with the newest key.
@@ -69,7 +68,7 @@ class Sealing:
         if device is None or self.cipher.is_current(device.secret.sealed):
             return record
         sealed = self._seal(self._open(device.secret, ENROLLED), ENROLLED)
-        return replace(record, device=replace(device, secret=replace(device.secret, sealed=sealed)))
+        return record._replace(device=device._replace(secret=device.secret._replace(sealed=sealed)))
 
     def try_reseal(self, record: Record) -> Record:
         """Return what :meth:`reseal` does, or the same record if its secret cannot be opened.

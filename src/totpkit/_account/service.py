@@ -29,8 +29,6 @@ from totpkit.errors import InvalidParameterError
 
 T = TypeVar("T")
 
-_NOT_ENROLLED = Rejected(Reason.NOT_ENROLLED)
-
 
 class Service:
     """Everything that an app does with the second factors of its accounts."""
@@ -117,7 +115,7 @@ class Service:
             lambda record, context: verify.verify(record, code, context),
             restrictions,
         )
-        if update.outcome == _NOT_ENROLLED:
+        if update.outcome == Rejected(Reason.NOT_ENROLLED):
             # Compute as many codes as for an enrolled account. The write can still be noticed.
             self._decoy.verify(code, at=update.at, window=self.records.policy.window)
         return await self.notify_attempt(
@@ -261,6 +259,8 @@ class Service:
         accepted: Callable[[Accepted], events.Event],
     ) -> Update[Answer]:
         """Report an attempt, and return the update."""
+        if not self._notifier.has_listener:
+            return update
         cap = self.records.policy.throttle.cap
         await self._notifier.notify(*attempt_events(update, cap, accepted, restrictions.after))
         return update

@@ -9,7 +9,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeGuard, TypeVar
 
 from totpkit._ports import AsyncStore, Store
 from totpkit.errors import FlowError
@@ -26,9 +26,11 @@ class Runtime(Protocol):
 
     async def offload(self, work: Callable[[], T]) -> T:
         """Run slow work where it does not block other callers."""
+        ...
 
-    async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
+    async def call(self, callback: Callable[[], object]) -> object:
         """Call the app, and await what it returns if that is possible."""
+        ...
 
 
 class SyncRuntime:
@@ -38,13 +40,10 @@ class SyncRuntime:
         """Run *work* right here."""
         return shield_stop_iteration(work)
 
-    async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
+    async def call(self, callback: Callable[[], object]) -> object:
         """Call the app. Raises :class:`FlowError` if it returns an awaitable."""
         result = shield_stop_iteration(callback)
-        if isinstance(result, Coroutine):
-            result.close()
-        if isinstance(result, Awaitable):
-            raise FlowError(_ASYNC_IN_SYNC)
+        reject_awaitable(result)
         return result
 
 
@@ -61,10 +60,10 @@ class AsyncRuntime:
             error = shielded.error
         raise RuntimeError("a function that ran in a worker thread raised StopIteration") from error
 
-    async def call(self, callback: Callable[[], T | Awaitable[T]]) -> T:
+    async def call(self, callback: Callable[[], object]) -> object:
         """Call the app, and await what it returns if that is possible."""
         result = callback()
-        return await result if isinstance(result, Awaitable) else result
+        return await result if _is_awaitable(result) else result
 
 
 class SyncStoreAdapter:
@@ -102,6 +101,18 @@ def require_async(store: AsyncStore) -> AsyncStore:
     if not (inspect.iscoroutinefunction(store.load) and inspect.iscoroutinefunction(store.swap)):
         raise FlowError("a sync store was given to an async class: wrap it in ThreadedStore")
     return store
+
+
+def _is_awaitable(result: object) -> TypeGuard[Awaitable[object]]:
+    return isinstance(result, Awaitable)
+
+
+def reject_awaitable(result: object) -> None:
+    """Raise :class:`FlowError` if a function of the app returned an awaitable to a sync class."""
+    if isinstance(result, Coroutine):
+        result.close()
+    if isinstance(result, Awaitable):
+        raise FlowError(_ASYNC_IN_SYNC)
 
 
 class ShieldedStopIteration(Exception):  # noqa: N818 - a wrapper in transit, never seen by callers

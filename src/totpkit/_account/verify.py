@@ -1,7 +1,5 @@
 """Verify codes against a record: the rules of ``verify`` and ``resync``."""
 
-from dataclasses import replace
-
 from totpkit._account.attempts import Context, Decision, fail, refuse, succeed
 from totpkit._account.record import EnrolledDevice, Record
 from totpkit._otp.result import Reason, Rejected
@@ -53,5 +51,5 @@ def bounded(drift: int, bound: int) -> int:
 
 
 def _accept(record: Record, device: EnrolledDevice, step: int, drift: int, context: Context) -> Record:
-    used = replace(device, last_used_at=context.now, last_step=step, drift=drift)
-    return succeed(replace(record, device=used), context)
+    used = device._replace(last_used_at=context.now, last_step=step, drift=drift)
+    return succeed(record._replace(device=used), context)

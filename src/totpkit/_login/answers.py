@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from totpkit._unpicklable import Unpicklable
 from totpkit._validation import is_unicode
@@ -124,9 +124,13 @@ def _text(form: Mapping[str, object], name: str) -> str:
 
 def _data(form: Mapping[str, object]) -> Mapping[str, object]:
     value = form.get("data", {})
-    if not isinstance(value, Mapping):
+    if not _is_mapping(value):
         raise InvalidPayloadError("the data of an answer must be an object")
     return value
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, object]]:
+    return isinstance(value, Mapping)
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, object]], VisitorAnswer]] = {

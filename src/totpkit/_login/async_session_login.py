@@ -8,7 +8,7 @@ from totpkit._login.answers import Answer
 from totpkit._login.async_auth_flow import AsyncAuthFlow, async_login_of
 from totpkit._login.callbacks import App
 from totpkit._login.results import Authenticated, Challenge, Denied
-from totpkit._login.session import LIFETIME, Session, build_login_in_session
+from totpkit._login.session import LIFETIME, Session, build_login_in_session, check_action
 from totpkit._validation import check_type
 
 T = TypeVar("T")
@@ -75,4 +75,10 @@ class AsyncSessionLogin:
         elsewhere or no code can renew it; the user is then logged out. After
         :meth:`SelfService.switch_off`, clear the session.
         """
-        return AsyncResult(self._login.perform(session, action, App(self._runtime, context)))
+        check_action(action)
+        app = App(self._runtime, context)
+
+        async def run(proof: str) -> T:
+            return await app.bind(action, proof)()
+
+        return AsyncResult(self._login.perform(session, run, app))

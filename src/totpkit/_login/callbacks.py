@@ -82,8 +82,12 @@ class App:
             return returned
         raise FlowError(f"{name} must return True or False, not {type(returned).__name__}")
 
-    async def call(self, function: Callable[..., T | Awaitable[T]], *arguments: object) -> T:
+    async def call(self, function: Callback, *arguments: object) -> object:
         """Call the app, and await what it returns if that is possible."""
+        return await self.runtime.call(self.bind(function, *arguments))
+
+    def bind(self, function: Callable[..., T], *arguments: object) -> Callable[[], T]:
+        """Return a function of the app with its arguments, and with ``context=`` if it takes that."""
         if takes_context(function):
-            return await self.runtime.call(partial(function, *arguments, context=self.context))
-        return await self.runtime.call(partial(function, *arguments))
+            return partial(function, *arguments, context=self.context)
+        return partial(function, *arguments)

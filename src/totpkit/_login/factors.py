@@ -234,9 +234,10 @@ class EmailCode(SecondFactor):
 
     Neither NIST SP 800-63B-4 (section 3.1.3.1) nor OWASP ASVS 5.0 (6.3.6) accepts email as an
     authenticator, so it never counts as ``mfa``. ``address_of(account_id)`` returns the address, or
-    ``None``. ``mailer`` sends an :class:`Email` or raises. A code has *digits* (6 to 8) and works for
-    *lifetime* seconds, from 60 to 600 (NIST SP 800-63B-4, section 3.1.3.2). The next one can be
-    requested after *cooldown* seconds, and at most *hourly* (1 to 5) of them per hour.
+    ``None``. ``mailer`` sends an :class:`Email` or raises. Both may take ``context=``. A code has
+    *digits* (6 to 8) and works for *lifetime* seconds, from 60 to 600 (NIST SP 800-63B-4, section
+    3.1.3.2). The next one can be requested after *cooldown* seconds, and at most *hourly* (1 to 5) of
+    them per hour.
     """
 
     name = "email"

@@ -76,19 +76,23 @@ class Login:
             return await self.first.show(request)
         return await self.later.challenge.show(request)
 
-    async def submit(self, ticket: str, answer: Answer | None, binding: str, app: App) -> Result:
-        """Check an answer. ``None`` stands for one that could not be read."""
-        if answer is not None and not is_answer(answer):
+    async def submit(self, ticket: str, answer: Answer, binding: str, app: App) -> Result:
+        if not is_answer(answer):
             hint = "must be an answer, such as parse_answer returns"
             raise InvalidParameterError("answer", f"{hint}, not {type(answer).__name__}")
         request = self._request(ticket, binding, app)
         if isinstance(request, Denied):
             return request
-        if answer is None or type(answer) not in ANSWERS[request.at.stage]:
+        if type(answer) not in ANSWERS[request.at.stage]:
             return await self._not_offered(request)
         if self.later is None or request.at.stage is Stage.FIRST:
             return await self._submit_first(request, answer)
         return await self.later.submit(request, answer)
+
+    async def submit_unreadable(self, ticket: str, binding: str, app: App) -> Challenge | Denied:
+        """Show the step again, after a visitor sent something that is not an answer."""
+        request = self._request(ticket, binding, app)
+        return request if isinstance(request, Denied) else await self._not_offered(request)
 
     def now(self) -> float:
         """Return the current time in Unix seconds."""

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 
 from totpkit import events
 from totpkit._account import email_code
@@ -86,7 +85,7 @@ class OtherFactors:
         self, factor: EmailCode, account_id: str, email: Email, digest: bytes, app: App
     ) -> None:
         try:
-            returned = await app.runtime.offload(partial(factor.mailer, email))
+            returned = await app.runtime.offload(app.bind(factor.mailer, email))
             await app.runtime.call(lambda: returned)  # awaits what an async mailer has returned
         except Exception:  # not BaseException: after a cancelled request the email may be on its way
             await self.service.update(

@@ -105,23 +105,22 @@ class LoginInSession:
         try:
             answer = parse_answer(form)
         except InvalidPayloadError:
-            answer = None
+            kept = self._of(session)
+            return self._keep(kept, await self.login.submit_unreadable(kept.ticket, "", app))
         return await self.submit(session, answer, app)
 
-    async def submit(self, session: Session, answer: Answer | None, app: App) -> Result:
+    async def submit(self, session: Session, answer: Answer, app: App) -> Result:
         kept = self._of(session)
         return self._keep(kept, await self.login.submit(kept.ticket, answer, "", app))
 
     async def perform(
-        self, session: Session, action: Callable[..., T | Awaitable[T]], app: App
+        self, session: Session, action: Callable[[str], Awaitable[T]], app: App
     ) -> T | Challenge | Denied:
         kept = self._of(session)
-        if not callable(action):
-            raise InvalidParameterError("action", f"must be callable, not {type(action).__name__}")
         if self._account_id(kept) is None:
             kept.keep(proof="")
             return Denied(Reason.PROOF_INVALID)
-        result = await app.call(action, kept.proof)
+        result = await action(kept.proof)
         if isinstance(result, Denied):
             return await self._denied(kept, result, app)
         if isinstance(result, Confirmed | NewRecoveryCodes):
@@ -170,3 +169,9 @@ class LoginInSession:
 def build_login_in_session(login: Login, lifetime: float) -> LoginInSession:
     """Return the session login of a flow. Raises :class:`InvalidParameterError` for a bad *lifetime*."""
     return LoginInSession(login, checked_number("lifetime", lifetime, 1.0, PROOF_LIFETIME))
+
+
+def check_action(action: object) -> None:
+    """Raise :class:`InvalidParameterError` if *action* cannot be called."""
+    if not callable(action):
+        raise InvalidParameterError("action", f"must be callable, not {type(action).__name__}")

@@ -3,12 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from totpkit._account.sync import SyncRuntime, reject_async, run_sync
+from totpkit._account.sync import (
+    SyncRuntime,
+    reject_async,
+    reject_awaitable,
+    run_sync,
+    shield_stop_iteration,
+)
 from totpkit._login.answers import Answer
 from totpkit._login.auth_flow import AuthFlow, login_of
 from totpkit._login.callbacks import App
 from totpkit._login.results import Authenticated, Challenge, Denied
-from totpkit._login.session import LIFETIME, Session, build_login_in_session
+from totpkit._login.session import LIFETIME, Session, build_login_in_session, check_action
 from totpkit._validation import check_type
 
 T = TypeVar("T")
@@ -83,5 +89,13 @@ class SessionLogin:
         elsewhere or no code can renew it; the user is then logged out. After
         :meth:`SelfService.switch_off`, clear the session.
         """
+        check_action(action)
         reject_async(action)
-        return run_sync(self._login.perform(session, action, App(self._runtime, context)))
+        app = App(self._runtime, context)
+
+        async def run(proof: str) -> T:
+            result = shield_stop_iteration(app.bind(action, proof))
+            reject_awaitable(result)
+            return result
+
+        return run_sync(self._login.perform(session, run, app))

@@ -9,9 +9,9 @@ import hmac
 import json
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from totpkit._account.enrollment import hash_binding
@@ -42,6 +42,12 @@ CLOCK_LEEWAY = 60.0
 _VERSION = b"1"
 """Part of the purpose that keys are derived for. Change it with the format of tickets or proofs."""
 
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
+"""What the decoder returns. An ``int`` counts as a ``float`` here."""
+
+_TICKET_FIELDS, _PROOF_FIELDS = 10, 5
+_STAGES = frozenset(stage.value for stage in Stage)
+
 _log = logging.getLogger("totpkit")
 
 _decode = json.JSONDecoder().decode
@@ -61,18 +67,18 @@ class Signature(Unpicklable):
         """Return *value* as readable, signed text of letters, digits, ``-``, ``_`` and ``.``."""
         return self._signer.sign(base64_encode(_encode(value))).decode("ascii")
 
-    def read(self, text: object) -> object:
+    def read(self, text: object) -> JSON:
         """Return what was signed, or ``None`` for any other text."""
         if not isinstance(text, str) or len(text) > MAX_LENGTH or not text.isascii():
             return None
         try:
             signed = self._signer.unsign(text)
-        except BadSignature:
+            mac = text[text.rindex(".") + 1 :].encode("ascii")
+            if base64_encode(base64_decode(mac)) != mac:  # base64 can spell the same bytes in several ways
+                return None
+            value: JSON = _decode(base64_decode(signed).decode("ascii"))
+        except (BadData, ValueError, RecursionError):  # a bad signature, or what another version signed
             return None
-        mac = text[text.rindex(".") + 1 :].encode("ascii")
-        if base64_encode(base64_decode(mac)) != mac:  # base64 can spell the same bytes in several ways
-            return None
-        value: object = _decode(base64_decode(signed).decode("ascii"))
         return value
 
 
@@ -162,22 +168,25 @@ class Tickets:
     def read(self, ticket: object, binding: str, now: float) -> Position | Reason:
         """Return the position, or the reason to reject the ticket."""
         bound_to = _short_hash(binding)
-        match self._signature.read(ticket):
-            case [
-                str(owner),
-                str(stage),
-                float() | int() as expires_at,
-                int(step),
-                str(account_id),
-                int(generation),
-                str(login),
-                str(passed),
-                str(skipped),
-                int(flags),
-            ]:
-                pass
-            case _:
-                return Reason.TICKET_INVALID
+        value = self._signature.read(ticket)
+        # Explicit checks, because a match statement with ten class patterns takes as long as a code.
+        if not isinstance(value, list) or len(value) != _TICKET_FIELDS:
+            return Reason.TICKET_INVALID
+        owner, stage, expires_at, step, account_id, generation, login, passed, skipped, flags = value
+        if not (
+            isinstance(owner, str)
+            and isinstance(stage, str)
+            and isinstance(expires_at, float | int)
+            and isinstance(step, int)
+            and isinstance(account_id, str)
+            and isinstance(generation, int)
+            and isinstance(login, str)
+            and isinstance(passed, str)
+            and isinstance(skipped, str)
+            and isinstance(flags, int)
+            and stage in _STAGES
+        ):
+            return Reason.TICKET_INVALID
         if owner != bound_to:
             # The ticket was carried to another browser, or the app has made a mistake that is hard to find.
             _log.info(
@@ -229,14 +238,22 @@ class Proofs:
 
     def read(self, text: object, now: float, lifetime: float) -> Proof | Reason:
         """Return the proof if it is at most *lifetime* seconds old, or the reason to reject it."""
-        match self._signature.read(text):
-            case [str(account_id), str(factors), float() | int() as at, int(generation), str(login)]:
-                # A proof from the future means that our clock was set back; treat it as expired.
-                if not -CLOCK_LEEWAY <= now - at <= lifetime:
-                    return Reason.PROOF_EXPIRED
-                return Proof(account_id, tuple(factors.split()), at, generation, login)
-            case _:
-                return Reason.PROOF_INVALID
+        value = self._signature.read(text)
+        if not isinstance(value, list) or len(value) != _PROOF_FIELDS:
+            return Reason.PROOF_INVALID
+        account_id, factors, at, generation, login = value
+        if not (
+            isinstance(account_id, str)
+            and isinstance(factors, str)
+            and isinstance(at, float | int)
+            and isinstance(generation, int)
+            and isinstance(login, str)
+        ):
+            return Reason.PROOF_INVALID
+        # A proof from the future means that our clock was set back; treat it as expired.
+        if not -CLOCK_LEEWAY <= now - at <= lifetime:
+            return Reason.PROOF_EXPIRED
+        return Proof(account_id, tuple(factors.split()), at, generation, login)
 
 
 def _short_hash(binding: str) -> str:

@@ -75,12 +75,16 @@ class Steps:
 
     def methods(self, passed: Collection[str]) -> tuple[str, ...]:
         """Return the RFC 8176 methods of a login that passed these factors."""
-        methods = [method for factor in self.first if factor.name in passed for method in factor.methods]
-        second = [factor for factor in self.second_factors() if factor.name in passed]
-        methods += [method for factor in second for method in factor.methods]
-        if any(factor.multi for factor in second):
-            methods.append("mfa")
-        return tuple(dict.fromkeys(methods))
+        methods: dict[str, None] = {}
+        for factor in self.first:
+            if factor.name in passed:
+                methods |= dict.fromkeys(factor.methods)
+        multi = False
+        for second in self.second_factors():
+            if second.name in passed:
+                methods |= dict.fromkeys(second.methods)
+                multi |= second.multi
+        return (*methods, "mfa") if multi else tuple(methods)
 
 
 def find_totp(factors: Iterable[SecondFactor]) -> TotpCode | None:

@@ -41,7 +41,7 @@ class HOTP:
         object.__setattr__(self, "_number_at", decimal_truncation(self.secret, self.digits, self.algorithm))
 
     def at(self, counter: int) -> str:
-        """Return the code of *counter*, an ``int`` from 0 to 2**64 - 1."""
+        """Return the code of *counter*, an ``int`` from 0 to 2**64 - 1, with leading zeros."""
         number = self._number_at(checked_int("counter", counter, 0, COUNTERS - 1))
         return str(number).zfill(self.digits)
 

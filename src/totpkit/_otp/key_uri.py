@@ -1,4 +1,4 @@
-"""Key URIs: what a QR picture tells a phone. Knows nothing of accounts.
+"""Read and write key URIs, which a QR code passes to an authenticator app.
 
 Source: https://github.com/google/google-authenticator/wiki/Key-Uri-Format.
 """
@@ -17,18 +17,18 @@ from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError, InvalidSecretError, InvalidURIError
 
 _LONGEST_NUMBER = 30
-"""Characters, leading zeros included: the interpreter may refuse to convert many more."""
+"""Characters; int() can be configured to refuse more than 640 (sys.set_int_max_str_digits)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyURI:
-    """An ``otpauth://`` URI: codes, and the names under which a phone shows them.
+    """An ``otpauth://`` URI: codes, and the account and issuer that an authenticator app shows.
 
-    Neither name holds a colon, a control character or a leading space, the account is not
-    empty, and the whole has at most 4096 characters; anything else raises
-    :class:`InvalidParameterError`, and so do codes that a key URI cannot describe.
-    ``counter`` is where HOTP starts, 0 unless given, and ``None`` for the other kinds.
-    ``str`` gives the text; ``repr`` keeps the secret to itself.
+    Account and issuer must not contain a colon, a control character or a leading space. The account
+    must not be empty, and the URI must have at most 4096 characters. Otherwise, and for codes that a
+    key URI cannot describe, :class:`InvalidParameterError` is raised. ``counter`` is where HOTP
+    starts, by default 0; it is ``None`` for the other kinds. ``str`` returns the text, and ``repr``
+    hides the secret.
     """
 
     otp: TOTP | HOTP | Steam
@@ -44,27 +44,27 @@ class KeyURI:
             start = 0 if self.counter is None else checked_int("counter", self.counter, 0, COUNTERS - 1)
             object.__setattr__(self, "counter", start)
         elif self.counter is not None:
-            raise InvalidParameterError("counter", "must be None for codes that change with the clock")
+            raise InvalidParameterError("counter", "must be None for time-based codes")
         uri_syntax.build(
             self.otp.kind, account=self.account, issuer=self.issuer, parameters=self._parameters()
         )
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a key URI, also one that a service has built carelessly.
+        """Read a key URI, including one that a service has built carelessly.
 
-        The issuer parameter wins over the label's prefix, an account may hold colons or be
-        empty, unknown parameters are ignored, and a short secret is only called weak.
-        Whatever would give wrong codes, or is ambiguous, raises :class:`InvalidURIError`.
+        The issuer parameter wins over the prefix of the label. The account may contain colons or be
+        empty, the secret may be short, and unknown parameters are ignored. Raises
+        :class:`InvalidURIError` for anything that is ambiguous or would lead to wrong codes.
         """
-        read = uri_syntax.read(text)
-        otp = _otp(read.kind, read.parameters)
-        counter = _number(read.parameters, "counter", range(COUNTERS)) if isinstance(otp, HOTP) else None
-        uri = object.__new__(cls)  # past the constructor, which refuses what only others may write
-        parts = {"otp": otp, "account": read.account, "issuer": read.issuer, "counter": counter}
-        for name, value in parts.items():
+        parts = uri_syntax.read(text)
+        otp = _otp(parts.kind, parts.parameters)
+        counter = _number(parts.parameters, "counter", range(COUNTERS)) if isinstance(otp, HOTP) else None
+        uri = object.__new__(cls)  # the constructor rejects names that other services do write
+        values = {"otp": otp, "account": parts.account, "issuer": parts.issuer, "counter": counter}
+        for name, value in values.items():
             object.__setattr__(uri, name, value)
-        if len(str(uri)) > uri_syntax.LONGEST:  # careless text grows when it is quoted
+        if len(str(uri)) > uri_syntax.LONGEST:  # quoting can make the text longer than it was
             raise InvalidURIError(f"a key URI must have at most {uri_syntax.LONGEST} characters")
         return uri
 
@@ -101,7 +101,7 @@ def _is_steam(kind: str, parameters: Mapping[str, str]) -> bool:
     if encoder is None:
         return False
     if encoder.lower() != "steam" or kind == HOTP.kind:
-        raise InvalidURIError("encoder in a key URI can only be steam, and not with hotp")
+        raise InvalidURIError("encoder in a key URI must be steam, and only with type totp or steam")
     return True
 
 
@@ -110,7 +110,8 @@ def _secret(parameters: Mapping[str, str]) -> Secret:
         return Secret.from_base32(parameters.get("secret", ""))
     except InvalidSecretError as error:
         problem = str(error)
-    raise InvalidURIError(f"a key URI must have a secret: {problem}")  # outside: no context that remembers it
+    # Raised outside the except block, so that no __context__ refers to a frame with the secret.
+    raise InvalidURIError(f"a key URI must have a valid secret: {problem}")
 
 
 def _algorithm(parameters: Mapping[str, str]) -> Algorithm:
@@ -123,8 +124,9 @@ def _algorithm(parameters: Mapping[str, str]) -> Algorithm:
 
 def _number(parameters: Mapping[str, str], name: str, allowed: range, default: int | None = None) -> int:
     text = parameters.get(name, "" if default is None else str(default))
-    # int() would admit a sign, underscores, spaces and the digits of every script.
+    # int() alone accepts a sign, underscores, spaces and the digits of every script.
     plain = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
     if plain and int(text) in allowed:
         return int(text)
-    raise InvalidURIError(f"{name} in a key URI must be plain digits, {allowed[0]} to {allowed[-1]}")
+    bounds = f"{allowed[0]} to {allowed[-1]}"
+    raise InvalidURIError(f"{name} in a key URI must be a number from {bounds}, in ASCII digits only")

@@ -35,6 +35,10 @@ class Steam(Timed):
         number_at = truncation(self.secret, Algorithm.SHA1, len(_ALPHABET) ** _LENGTH)
         object.__setattr__(self, "_number_at", number_at)
 
+    def at(self, time: float) -> str:
+        """Return the code at *time*."""
+        return _letters(self._number_at(self.step(time)))
+
     def uri_parameters(self) -> dict[str, str]:
         """Return the parameters of the key URI."""
         return {"secret": self.secret.to_base32(), "encoder": "steam"}
@@ -60,9 +64,10 @@ class Steam(Timed):
             number = number * len(_ALPHABET) + _ALPHABET.index(letter)
         return number
 
-    def _write(self, number: int) -> str:
-        letters = []  # the least significant one comes first
-        for _ in range(_LENGTH):
-            number, place = divmod(number, len(_ALPHABET))
-            letters.append(_ALPHABET[place])
-        return "".join(letters)
+
+def _letters(number: int) -> str:
+    letters = []  # the least significant one comes first
+    for _ in range(_LENGTH):
+        number, place = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[place])
+    return "".join(letters)

@@ -26,10 +26,9 @@ class Timed(ABC):
     t0: int
     _number_at: NumberAt
 
+    @abstractmethod
     def at(self, time: float) -> str:
         """Return the code at *time*."""
-        number_at = self._number_at
-        return self._write(number_at(self.step(time)))
 
     def now(self) -> str:
         """Return the current code by the system clock."""
@@ -37,7 +36,7 @@ class Timed(ABC):
 
     def step(self, time: float) -> int:
         """Return the number of the step that *time* lies in (T in RFC 6238, section 4.2)."""
-        # Calling whole_seconds for an int too would make generating a code a quarter slower.
+        # Calling whole_seconds for an int too would make generating a code 25% slower.
         elapsed = (time if type(time) is int else whole_seconds(time)) - self.t0
         if not 0 <= elapsed < COUNTERS:
             limits = f"from {self.t0} to {self.t0 + COUNTERS - 1}"
@@ -115,7 +114,3 @@ class Timed(ABC):
     @abstractmethod
     def _read(self, code: object) -> int | None:
         """Return the number that a typed code represents, or ``None`` if it is malformed."""
-
-    @abstractmethod
-    def _write(self, number: int) -> str:
-        """Return the code that represents *number*."""

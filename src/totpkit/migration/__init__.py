@@ -1,8 +1,8 @@
-"""Migration payloads: how Google Authenticator hands accounts over. Knows no stored account.
+"""Read and write migration payloads, which Google Authenticator exports accounts with.
 
-An ``otpauth-migration://offline?data=...`` text holds a protocol buffer in base64. Google
-publishes no schema; the field numbers are those on which the app's exports and its
-open-source importers (Aegis among them) agree. A large export is a batch of several texts.
+An ``otpauth-migration://offline?data=...`` text contains a protocol buffer in base64. Google
+publishes no schema. The field numbers are those that the app's exports and its open-source
+importers, such as Aegis, agree on. A large export is a batch of several texts.
 """
 
 import base64
@@ -37,12 +37,12 @@ _KINDS = {1: HOTP.kind, 2: TOTP.kind}
 
 @dataclass(frozen=True, slots=True)
 class MigrationPayload:
-    """Accounts in one text of an export, which is one QR picture of a batch.
+    """The accounts in one text of an export, which is one QR code of a batch.
 
-    ``batch_index`` counts from 0 to ``batch_size`` - 1, and ``batch_id`` is the same in all
-    texts of one export. ``str`` gives the text; ``repr`` keeps the secrets to itself.
-    Raises :class:`InvalidParameterError` for codes that the format cannot describe: Steam's,
-    7 digits, or a period other than 30 seconds.
+    ``batch_index`` counts from 0 to ``batch_size`` - 1. ``batch_id`` is the same in all texts of an
+    export. ``str`` returns the text, and ``repr`` hides the secrets. Raises
+    :class:`InvalidParameterError` for codes that the format cannot describe: Steam codes, 7 digits,
+    or a period other than 30 seconds.
     """
 
     entries: tuple[KeyURI, ...]
@@ -58,14 +58,16 @@ class MigrationPayload:
         checked_int("batch_index", self.batch_index, 0, self.batch_size - 1)
         checked_int("batch_id", self.batch_id, -(2**31), 2**31 - 1)
         if len(str(self)) > LONGEST:
-            raise InvalidParameterError("entries", f"must fit a text of {LONGEST} characters; use several")
+            raise InvalidParameterError(
+                "entries", f"must fit into {LONGEST} characters; use several payloads with one batch_id"
+            )
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text of a migration QR picture.
+        """Read the text of a migration QR code.
 
-        Raises :class:`InvalidPayloadError` if it is none, or if an account in it could not
-        give right codes; nothing of it is quoted.
+        Raises :class:`InvalidPayloadError` if it is not a migration payload, or if it contains an
+        account whose codes would be wrong. The error quotes nothing from the text.
         """
         entries, numbers = [], {_BATCH_SIZE: 1, _BATCH_INDEX: 0, _BATCH_ID: 0}
         for number, value in read_fields(_message(text)):
@@ -88,22 +90,23 @@ class MigrationPayload:
         return f"{_PREFIX}data={quote(base64.b64encode(message), safe='')}"
 
     def qr(self) -> QR:
-        """Return the picture that the app scans under "import accounts"."""
+        """Return the QR code that the app scans to import the accounts."""
         return qr(str(self))
 
 
 def _message(text: object) -> bytes:
     if not isinstance(text, str) or len(text) > LONGEST or not text.startswith(_PREFIX):
-        raise InvalidPayloadError(f"a migration payload must begin with {_PREFIX}, in {LONGEST} characters")
+        wanted = f"must be a str of at most {LONGEST} characters that begins with {_PREFIX}"
+        raise InvalidPayloadError(f"a migration payload {wanted}")
     pairs = [pair.partition("=") for pair in text.removeprefix(_PREFIX).split("&")]
     data = [unquote(value, errors="replace") for name, _, value in pairs if name == "data"]
     if len(data) != 1:
         raise InvalidPayloadError("a migration payload must have one data parameter")
-    symbols = data[0].replace(" ", "+").rstrip("=")  # a careless reader has made "+" a space
+    symbols = data[0].replace(" ", "+").rstrip("=")  # some QR scanners turn "+" into a space
     try:
         return base64.b64decode(symbols + "=" * (-len(symbols) % 4), validate=True)
     except (binascii.Error, ValueError):
-        pass
+        pass  # raise outside, so that no __context__ quotes the text
     raise InvalidPayloadError("data in a migration payload must be base64")
 
 
@@ -114,7 +117,6 @@ def _read_entry(message: bytes) -> KeyURI:
     kind = _choice(fields, _KIND, _KINDS, default=2)
     if kind == HOTP.kind:
         parameters["counter"] = str(_integer(fields, _COUNTER))
-    problem = "the secret is missing"
     try:
         parameters["secret"] = Secret.from_bytes(_bytes(fields, _SECRET)).to_base32()
         if issuer := _bytes(fields, _ISSUER):
@@ -123,13 +125,13 @@ def _read_entry(message: bytes) -> KeyURI:
         return KeyURI.parse(f"otpauth://{kind}/{quote(_bytes(fields, _NAME), safe='')}?{pairs}")
     except (InvalidSecretError, InvalidURIError) as error:
         problem = str(error)
-    raise InvalidPayloadError(f"a migration payload has an account that cannot be read: {problem}")
+    raise InvalidPayloadError(f"a migration payload contains an account that cannot be read: {problem}")
 
 
 def _write_entry(uri: KeyURI) -> bytes:
     otp = uri.otp
     if not isinstance(otp, TOTP | HOTP) or otp.digits not in _DIGIT_COUNTS.values():
-        raise InvalidParameterError("entries", "must be TOTP or HOTP of 6 or 8 digits")
+        raise InvalidParameterError("entries", "must be TOTP or HOTP with 6 or 8 digits")
     if isinstance(otp, TOTP) and otp.period != PERIOD:
         raise InvalidParameterError("entries", f"must have a period of {PERIOD} seconds")
     prefix = f"{uri.issuer}:" if uri.issuer or ":" in uri.account else ""
@@ -153,14 +155,14 @@ def _bytes(fields: Mapping[int, int | bytes], number: int) -> bytes:
 def _integer(fields: Mapping[int, int | bytes], number: int) -> int:
     value = fields.get(number, 0)
     if isinstance(value, bytes):
-        raise InvalidPayloadError("a migration payload has bytes where a number should be")
+        raise InvalidPayloadError("a migration payload contains bytes where a number is expected")
     return value
 
 
 def _choice(fields: Mapping[int, int | bytes], number: int, table: Mapping[int, _T], default: int = 1) -> _T:
     value = fields.get(number, 0) or default  # 0 is "unspecified" in all three enumerations
     if isinstance(value, bytes) or value not in table:
-        raise InvalidPayloadError("a migration payload has an account whose kind of code is unknown")
+        raise InvalidPayloadError("a migration payload contains an unknown algorithm, code length or type")
     return table[value]
 
 

@@ -1,4 +1,4 @@
-"""A soft phone and a settable clock, for tests."""
+"""A settable clock, and an authenticator app in software."""
 
 import time
 
@@ -7,42 +7,40 @@ from totpkit._otp.totp import TOTP
 from totpkit._validation import Clock
 from totpkit.errors import InvalidURIError
 
-__all__ = ["SettableClock", "SoftPhone"]
-
 
 class SettableClock:
-    """A clock that stands still until it is told: call it for the time in Unix seconds."""
+    """A clock that you set. Call it to get the time in Unix seconds."""
 
     def __init__(self, time: float = 1_700_000_000.0) -> None:
         self.time = time
 
     def __call__(self) -> float:
-        """Return the time it was set to."""
+        """Return the time that it was set to."""
         return self.time
 
     def advance(self, seconds: float) -> None:
-        """Move on by *seconds*; back, if they are negative."""
+        """Move the clock forward by *seconds*, or back if they are negative."""
         self.time += seconds
 
 
 class SoftPhone:
     """An authenticator app that has scanned the key URI *uri* and shows codes by its own clock.
 
-    *slow* is how many seconds that clock lags behind *clock*. With *ignores_parameters* it
-    does what many apps do: SHA1, 6 digits and 30 seconds, whatever the URI says. Raises
-    :class:`InvalidURIError` unless the URI is one for TOTP.
+    *slow* is how many seconds its clock is behind *clock*. With *ignores_parameters*, it behaves as
+    many apps do and uses SHA1, 6 digits and 30 seconds, whatever the URI says. Raises
+    :class:`InvalidURIError` unless the type of the URI is totp.
     """
 
     def __init__(
         self, uri: str, *, clock: Clock = time.time, slow: float = 0.0, ignores_parameters: bool = False
     ) -> None:
-        codes = KeyURI.parse(uri).otp
-        if not isinstance(codes, TOTP):
-            raise InvalidURIError("a soft phone scans only key URIs of type totp")
-        self._codes = TOTP(codes.secret) if ignores_parameters else codes
+        totp = KeyURI.parse(uri).otp
+        if not isinstance(totp, TOTP):
+            raise InvalidURIError("a soft phone needs a key URI of type totp")
+        self._totp = TOTP(totp.secret) if ignores_parameters else totp
         self._clock = clock
         self._slow = slow
 
-    def code(self, steps: int = 0) -> str:
-        """Return the code on the screen, or the one that many *steps* later."""
-        return self._codes.at(self._clock() - self._slow + steps * self._codes.period)
+    def code(self, *, steps: int = 0) -> str:
+        """Return the code that the phone shows now, or *steps* steps later."""
+        return self._totp.at(self._clock() - self._slow + steps * self._totp.period)

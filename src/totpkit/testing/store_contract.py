@@ -1,6 +1,6 @@
-"""What a store must do, as tests of it. Knows nothing of any store.
+"""The test suite that every store must pass, for the stores in totpkit and your own.
 
-They need no test framework: their names begin with ``test_`` and they assert, so pytest and
+The suite needs no test framework. The names of its methods begin with ``test_``, so pytest and
 unittest both find them in a subclass.
 """
 
@@ -28,32 +28,32 @@ _CONFUSABLE_RECORDS = (b"one", b"One", b"one ", b"one\n", b"one\0", b"on\xe9", b
 
 
 class StoreContract(ABC):
-    """What a store must do for nobody to pass twice; subclass it and say how to make one.
+    """Tests what a store must guarantee so that no code is accepted twice.
 
-    Every test makes its own stores, which must all share one database, and uses account ids
-    that no other uses. Concurrency is tested by threads, each with a store of its own, that
-    take turns at every line of the store's module.
+    Subclass it and implement :meth:`make_store`. Every test creates its own stores, which must share
+    one database, and uses account ids that no other test uses. Concurrency is tested with
+    ``THREADS`` threads, each with its own store, which take turns at every line of the store's module.
     """
 
     THREADS = 16
 
     @abstractmethod
     def make_store(self) -> Store:
-        """Return a store, connected to the same database at each call."""
+        """Return a new store, connected to the same database in each call."""
 
     def test_absent_account_loads_as_none(self) -> None:
-        """An account that was never written is absent."""
+        """An account that was never written loads as ``None``."""
         _check(None, self.make_store().load(_fresh("absent")))
 
     def test_first_swap_expects_absence(self) -> None:
-        """The first write succeeds only on absence, and another store reads it."""
+        """The first write succeeds only while the account is absent, and another store reads it."""
         account = _fresh("first")
         _yes(self.make_store().swap(account, None, b"one"))
         _no(self.make_store().swap(account, None, b"two"))
         _check(b"one", self.make_store().load(account))
 
     def test_swap_writes_over_what_was_read_only(self) -> None:
-        """A write over any other value than the stored one does nothing."""
+        """A swap whose old value is not the stored one changes nothing."""
         store, account = self.make_store(), _fresh("stale")
         _no(store.swap(account, b"one", b"two"))
         _yes(store.swap(account, None, b"one"))
@@ -63,7 +63,7 @@ class StoreContract(ABC):
         _check(b"two", store.load(account))
 
     def test_load_is_the_latest(self) -> None:
-        """A store reads what another has written since it last looked."""
+        """A store reads what another store has written since its last load."""
         store, other, account = self.make_store(), self.make_store(), _fresh("latest")
         _check(None, store.load(account))
         _yes(other.swap(account, None, b"one"))
@@ -74,7 +74,7 @@ class StoreContract(ABC):
         _check(None, other.load(account))
 
     def test_removal_is_a_swap(self) -> None:
-        """A record is removed only while it is the one that was read; then it can begin anew."""
+        """A record is deleted only if it is the one that was read. Then the account can be written again."""
         store, account = self.make_store(), _fresh("removed")
         _yes(store.swap(account, None, b"one"))
         _no(store.swap(account, b"two", None))
@@ -84,7 +84,7 @@ class StoreContract(ABC):
         _yes(store.swap(account, None, b"one"))
 
     def test_swap_of_absence_for_absence(self) -> None:
-        """Nothing for nothing tells whether the account is absent, and writes nothing."""
+        """Swapping ``None`` for ``None`` returns whether the account is absent, and writes nothing."""
         store, account = self.make_store(), _fresh("nothing")
         _yes(store.swap(account, None, None))
         _check(None, store.load(account))
@@ -92,7 +92,7 @@ class StoreContract(ABC):
         _no(store.swap(account, None, None))
 
     def test_records_are_bytes(self) -> None:
-        """Every byte comes back, and records of 64 KiB too."""
+        """A record may contain any bytes, and as many as 64 KiB."""
         store, account = self.make_store(), _fresh("bytes")
         old = bytes(range(256))
         _yes(store.swap(account, None, old))
@@ -101,7 +101,7 @@ class StoreContract(ABC):
         _check(new[:-1], store.load(account))
 
     def test_records_stay_apart(self) -> None:
-        """Records that differ by case, at their ends or behind a zero byte are different."""
+        """Records that differ only in case, at the end or after a zero byte are different."""
         store, account = self.make_store(), _fresh("records")
         old = None
         for record in _CONFUSABLE_RECORDS:
@@ -113,30 +113,30 @@ class StoreContract(ABC):
             old = record
 
     def test_account_ids_stay_apart(self) -> None:
-        """Ids that differ by case, accent, normal form, a trailing space or a digit's script are two.
+        """Ids are different if they differ in case, accent, normal form, trailing space or digit script.
 
-        So are two of 255 bytes that only their ends tell apart.
+        Two ids of 255 bytes that differ only at the end are different too.
         """
         store, prefix = self.make_store(), _fresh("")
         ids = [prefix + end for end in _CONFUSABLE]
-        for place, account in enumerate(ids):
-            _yes(store.swap(account, None, b"%d" % place))
-        _check([b"%d" % place for place in range(len(ids))], [store.load(account) for account in ids])
+        for number, account in enumerate(ids):
+            _yes(store.swap(account, None, b"%d" % number))
+        _check([b"%d" % number for number in range(len(ids))], [store.load(account) for account in ids])
 
     def test_one_of_many_swaps_wins(self) -> None:
-        """Of swaps at the same moment over the same value exactly one succeeds, time and again."""
+        """Of several simultaneous swaps of the same value, exactly one succeeds, in each of ten rounds."""
         account = _fresh("race")
         stores = [self.make_store() for _ in range(self.THREADS)]
         old: bytes | None = None
-        for turn in range(10):
-            news = [b"%d by %d" % (turn, rival) for rival in range(self.THREADS)]
+        for number in range(10):
+            news = [b"%d by %d" % (number, rival) for rival in range(self.THREADS)]
             wins = self._swap_at_once(stores, account, old, news)
             _check(1, sum(wins))
             old = stores[0].load(account)
             _check(news[wins.index(True)], old)
 
     def test_no_increment_is_lost(self) -> None:
-        """Threads that each count up by load and swap, again after a lost race, lose no count."""
+        """Threads that increment a counter by load and swap, and retry after a lost race, lose no count."""
         account, rounds = _fresh("count"), 5
         stores = [self.make_store() for _ in range(self.THREADS)]
         total = self.THREADS * rounds
@@ -151,28 +151,27 @@ class StoreContract(ABC):
 
 
 class AsyncStoreContract(StoreContract):
-    """The same suite for an async store, whose calls all run in one event loop."""
+    """The same suite for an async store. All calls run in one event loop."""
 
     @abstractmethod
     def make_async_store(self) -> AsyncStore:
-        """Return a store, made in the event loop and connected to the same database at each call."""
+        """Return a new store, connected to the same database in each call. It runs in the event loop."""
 
     def make_store(self) -> Store:
-        """Return the async store behind blocking calls."""
+        """Return a blocking wrapper of a new async store."""
         return _Blocking(self.make_async_store)
 
     @staticmethod
     def run(work: Coroutine[object, None, T]) -> T:
-        """Run *work* in the suite's event loop: to close there what the stores were made with."""
+        """Run *work* in the suite's event loop, for example to close the database connections."""
         return _run(work)
 
     def _swap_at_once(
         self, stores: list[Store], account: str, old: bytes | None, news: list[bytes]
     ) -> list[bool]:
         async def swaps() -> list[bool]:
-            rivals = zip(
-                [store.awaited for store in stores if isinstance(store, _Blocking)], news, strict=True
-            )
+            async_stores = [store.store for store in stores if isinstance(store, _Blocking)]
+            rivals = zip(async_stores, news, strict=True)
             return await asyncio.gather(*[store.swap(account, old, new) for store, new in rivals])
 
         return _run(swaps())
@@ -180,20 +179,20 @@ class AsyncStoreContract(StoreContract):
 
 class _Blocking:
     def __init__(self, make: Callable[[], AsyncStore]) -> None:
-        async def made() -> AsyncStore:
+        async def create() -> AsyncStore:
             return make()
 
-        self.awaited = _run(made())
+        self.store = _run(create())
 
     def load(self, account_id: str) -> bytes | None:
-        return _run(self.awaited.load(account_id))
+        return _run(self.store.load(account_id))
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        return _run(self.awaited.swap(account_id, old, new))
+        return _run(self.store.swap(account_id, old, new))
 
 
 class _Loop:
-    """One event loop in a thread of its own, started with the first call."""
+    """An event loop in its own thread, which starts with the first call."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -211,7 +210,7 @@ _run = _Loop().run
 
 
 def _check(expected: object, actual: object) -> None:
-    if actual != expected:  # not by assert, which python -O takes away
+    if actual != expected:  # not assert, which python -O removes
         raise AssertionError(f"expected {expected!r}, but it was {actual!r}")
 
 
@@ -230,7 +229,7 @@ def _fresh(name: str) -> str:
 def _counter(store: Store, account: str, rounds: int, total: int) -> Callable[[], bool]:
     def count() -> bool:
         done = 0
-        for _ in range(rounds + total):  # each race lost is a count of somebody else
+        for _ in range(rounds + total):  # each lost race means that another thread has counted
             old = store.load(account)
             done += store.swap(account, old, b"%d" % (int(old or b"0") + 1))
             if done == rounds:
@@ -244,28 +243,24 @@ def _at_once(stores: list[Store], works: list[Callable[[], bool]]) -> list[bool]
     barrier = threading.Barrier(len(works))
     modules = {type(store).__module__ for store in stores}
 
-    def started(work: Callable[[], bool]) -> bool:
+    def start(work: Callable[[], bool]) -> bool:
         barrier.wait()
-        return _jostled(work, modules)
+        previous = sys.gettrace()
+        sys.settrace(_GivingWay(modules))
+        try:
+            return work()
+        finally:
+            sys.settrace(previous)
 
     with ThreadPoolExecutor(len(works)) as pool:
-        return list(pool.map(started, works))
-
-
-def _jostled(work: Callable[[], bool], modules: set[str]) -> bool:
-    before = sys.gettrace()
-    sys.settrace(_GivingWay(modules))
-    try:
-        return work()
-    finally:
-        sys.settrace(before)
+        return list(pool.map(start, works))
 
 
 class _GivingWay:
-    """Lets other threads run at every line of *modules*.
+    """A trace function that lets other threads run at every line of *modules*.
 
-    A thread runs on for milliseconds if it is let: what a store in Python does between
-    looking and writing would hardly ever be interrupted.
+    Otherwise a thread runs for milliseconds at a time, and what a store written in Python does
+    between reading and writing would hardly ever be interrupted.
     """
 
     def __init__(self, modules: set[str]) -> None:
