@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation. Needs no network."""
+"""Sphinx configuration. The build needs no network access."""
 # ruff: noqa: INP001 - Sphinx reads it as a file
 
 import os
@@ -20,7 +20,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 nitpicky = True
 nitpick_ignore_regex = [
-    # Not fetched from docs.python.org: a build without network must give the same pages.
+    # No intersphinx: a build without network access must produce the same pages.
     (r"py:.*", r"(bool|bytes|float|int|str|(OS|Attribute|Type|Value)Error)"),
     (r"py:.*", r"(os|str|time|enum|collections)\..*"),
     (r"py:.*", r"(asyncio|redis|sqlalchemy|ssl)\..*"),
@@ -42,23 +42,23 @@ html_show_sphinx = False
 
 
 class CommandHelp(Directive):
-    """Shows what a command of the command line prints with ``--help``."""
+    """Shows the ``--help`` output of a command."""
 
     has_content = False
     optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Return it as a literal block."""
+        """Return the output as a literal block."""
         command = [sys.executable, "-m", "totpkit", *self.arguments, "--help"]
         environment = os.environ | {"COLUMNS": "80", "NO_COLOR": "1"}
-        text = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own
+        text = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own command
         return [nodes.literal_block(text, text, language="text")]
 
 
 def by_public_name(
     app: Sphinx, env: BuildEnvironment, node: pending_xref, contnode: nodes.TextElement
 ) -> nodes.reference | None:
-    """Resolve a bare name that a docstring uses, from whatever module, as ``totpkit.<name>``."""
+    """Resolve a bare name in a docstring as ``totpkit.<name>``."""
     name = node.get("reftarget", "")
     if node.get("refdomain") != "py" or name not in totpkit.__all__:
         return None
@@ -68,7 +68,17 @@ def by_public_name(
     )
 
 
+def show_awaitable(
+    app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str | None
+) -> tuple[str, str | None]:
+    """Show the private result type of the async classes as the ``Awaitable`` that it is."""
+    del app, what, name, obj, options
+    private = "~totpkit._account.sync.AsyncResult["
+    return signature, returns and returns.replace(private, "~collections.abc.Awaitable[")
+
+
 def setup(app: Sphinx) -> None:
-    """Register what this project adds to Sphinx."""
+    """Register the directive and the event handlers."""
     app.add_directive("command-help", CommandHelp)
     app.connect("missing-reference", by_public_name)
+    app.connect("autodoc-process-signature", show_awaitable)

@@ -1,1 +1,1 @@
-"""The example apps in a real browser: Chromium, driven from the outside as a visitor would."""
+"""The example apps in a real browser: Chromium."""

@@ -1,215 +1,216 @@
-"""The whole way of a customer, from signing up to switching off, as they see it."""
+"""A user's journey in the browser, from signing up to turning two-factor authentication off."""
 
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import TakenOver
-from tests.browser.people import Customer
-from tests.browser.screens import (
-    enter,
+from tests.browser.actions import (
+    click,
+    enter_code,
     enter_password,
     heading,
     notice,
-    press,
     problem,
-    scanned,
-    shown_codes,
-    typed_key,
+    recovery_codes,
+    scan_qr,
+    setup_key,
 )
-from tests.browser.shops import EXAMPLES, Shop, running
+from tests.browser.apps import EXAMPLES, App, running
+from tests.browser.conftest import OpenAs
+from tests.browser.users import User
 from totpkit import KeyURI
 
-EVERYWHERE = pytest.mark.parametrize(
-    "shop", ["flask", "fastapi", "django", "fastapi on Redis"], indirect=True
-)
+EACH_STORE = pytest.mark.parametrize("app", ["flask", "fastapi", "django", "fastapi on Redis"], indirect=True)
 COUNT_PRINTS = "window.prints = 0; window.print = () => { window.prints += 1 }"
 
 
-@EVERYWHERE
+@EACH_STORE
 @pytest.mark.proves("FLOW-enroll-once")
-def test_first_login(page: Page, shop: Shop) -> None:
-    """Who is new signs up, gives the right password, scans the QR on the screen, and is in with its code."""
-    person = Customer(shop)
+def test_first_login(page: Page, app: App) -> None:
+    """A new user signs up, enters the password, scans the QR code, and is signed in with its code."""
+    user = User(app)
     page.goto("/")
-    press(page, "I am new here")
-    assert heading(page) == "Sign up"
-    enter_password(page, person.email, person.password)
+    click(page, "Create an account")
+    assert heading(page) == "Create an account"
+    enter_password(page, user.email, user.password)
     assert "Welcome" in notice(page)
-    enter_password(page, person.email, "wrong horse")
-    assert (heading(page), problem(page)) == ("Sign in", "Email or password is wrong.")
-    enter_password(page, person.email, person.password)
-    assert heading(page) == "Set up your phone"
-    person.uri = scanned(page)
-    enter(page, person.wrong_code())
-    assert "not the code" in problem(page)
-    assert person.uri == scanned(page)
-    enter(page, person.phone.code())
-    assert (heading(page), len(shown_codes(page))) == ("Your recovery codes", 10)
-    press(page, "I have kept them")
+    enter_password(page, user.email, "wrong horse")
+    assert (heading(page), problem(page)) == ("Sign in", "Incorrect email or password.")
+    enter_password(page, user.email, user.password)
+    assert heading(page) == "Set up two-factor authentication"
+    user.uri = scan_qr(page)
+    enter_code(page, user.wrong_code())
+    assert "incorrect" in problem(page)
+    assert user.uri == scan_qr(page)
+    enter_code(page, user.phone.code())
+    assert (heading(page), len(recovery_codes(page))) == ("Your recovery codes", 10)
+    click(page, "I have saved my codes")
     assert heading(page) == "Your account"
-    assert person.email in page.inner_text("main")
-    press(page, "Sign out")
-    enter_password(page, person.email, person.password)
+    assert user.email in page.inner_text("main")
+    click(page, "Sign out")
+    enter_password(page, user.email, user.password)
     assert (heading(page), page.locator("img").count()) == ("Enter your code", 0)
-    enter(page, person.next_code())
+    enter_code(page, user.next_code())
     assert heading(page) == "Your account"
 
 
-def test_key_uri(at_enrollment: Page, newcomer: Customer) -> None:
-    """The picture, the link and the key for typing are of one secret, for this account of Acme."""
-    uri = KeyURI.parse(scanned(at_enrollment))
-    assert ("Acme", newcomer.email) == (uri.issuer, uri.account)
-    assert uri.otp.secret.grouped() == typed_key(at_enrollment)
-    link = at_enrollment.locator("a[href^='otpauth:']").get_attribute("href")
+def test_key_uri(enrollment_page: Page, new_user: User) -> None:
+    """The QR code, the link and the setup key contain the same secret, for this account."""
+    uri = KeyURI.parse(scan_qr(enrollment_page))
+    assert ("Acme", new_user.email) == (uri.issuer, uri.account)
+    assert uri.otp.secret.grouped() == setup_key(enrollment_page)
+    link = enrollment_page.locator("a[href^='otpauth:']").get_attribute("href")
     assert uri == KeyURI.parse(link or "")
 
 
-def test_keep_codes(at_enrollment: Page, newcomer: Customer) -> None:
+def test_save_codes(enrollment_page: Page, new_user: User) -> None:
     """Recovery codes can be copied and printed, and are shown only once."""
-    page = at_enrollment
+    page = enrollment_page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.add_init_script(COUNT_PRINTS)
-    newcomer.uri = scanned(page)
-    enter(page, newcomer.phone.code())
-    codes = shown_codes(page)
+    new_user.uri = scan_qr(page)
+    enter_code(page, new_user.phone.code())
+    codes = recovery_codes(page)
     page.get_by_role("button", name="Copy").click()
     page.locator("#copied", has_text="Copied.").wait_for()
     assert codes == page.evaluate("navigator.clipboard.readText()").splitlines()
     page.get_by_role("button", name="Print").click()
     assert page.evaluate("window.prints") == 1
-    press(page, "I have kept them")
+    click(page, "I have saved my codes")
     for path in ("/login", "/qr"):
         page.goto(path)
         assert not any(code in page.content() for code in codes)
 
 
 @pytest.mark.proves("SELF-same-qr")
-def test_same_qr(signed_in: Page, regular: Customer) -> None:
-    """My account shows the QR of the first login again, to the byte."""
-    press(signed_in, "Show the QR code again")
-    assert heading(signed_in) == "Your QR code"
-    assert regular.uri == scanned(signed_in)
-    assert KeyURI.parse(regular.uri).otp.secret.grouped() == typed_key(signed_in)
+def test_same_qr(shared_account_page: Page, shared_user: User) -> None:
+    """The account page shows the QR code of the first login again, byte for byte."""
+    click(shared_account_page, "Show the QR code again")
+    assert heading(shared_account_page) == "Your QR code"
+    assert shared_user.uri == scan_qr(shared_account_page)
+    assert KeyURI.parse(shared_user.uri).otp.secret.grouped() == setup_key(shared_account_page)
 
 
-@EVERYWHERE
+@EACH_STORE
 @pytest.mark.proves("SELF-replace")
-def test_new_phone(at_home: Page, customer: Customer, shop: Shop) -> None:
-    """A new phone takes over with its first code; until then the old one works."""
-    press(at_home, "Move to a new phone")
-    new = Customer(shop, uri=scanned(at_home))
-    assert new.uri != customer.uri
-    enter(at_home, new.wrong_code())
-    assert "not the code" in problem(at_home)
-    assert new.uri == scanned(at_home)
-    assert "Your account" in customer.sign_in().page.text
-    enter(at_home, new.next_code())
-    assert "new phone works" in notice(at_home)
-    assert "not right" in customer.sign_in().page.text
-    customer.uri = new.uri
-    assert "Your account" in customer.sign_in().page.text
-    press(at_home, "Show the QR code again")
-    assert new.uri == scanned(at_home)
+def test_new_phone(account_page: Page, user: User, app: App) -> None:
+    """A new phone replaces the old one when its first code is entered."""
+    click(account_page, "Move to a new phone")
+    new = User(app, uri=scan_qr(account_page))
+    assert new.uri != user.uri
+    enter_code(account_page, new.wrong_code())
+    assert "incorrect" in problem(account_page)
+    assert new.uri == scan_qr(account_page)
+    assert "Your account" in user.sign_in().page.text
+    enter_code(account_page, new.next_code())
+    assert "new phone is set up" in notice(account_page)
+    assert "incorrect" in user.sign_in().page.text
+    user.uri = new.uri
+    assert "Your account" in user.sign_in().page.text
+    click(account_page, "Show the QR code again")
+    assert new.uri == scan_qr(account_page)
 
 
 @pytest.mark.proves("SELF-replace")
-def test_keep_old_phone(at_home: Page, customer: Customer, shop: Shop) -> None:
-    """Who turns back keeps the old phone, and the QR that was shown is worth nothing at a login."""
-    press(at_home, "Move to a new phone")
-    new = Customer(shop, customer.email, uri=scanned(at_home))
-    press(at_home, "Keep the old phone")
-    assert heading(at_home) == "Your account"
-    assert "not right" in new.sign_in().page.text
-    assert "Your account" in customer.sign_in().page.text
+def test_keep_old_phone(account_page: Page, user: User, app: App) -> None:
+    """If the replacement is cancelled, only the old phone works."""
+    click(account_page, "Move to a new phone")
+    new = User(app, user.email, uri=scan_qr(account_page))
+    click(account_page, "Keep your old phone")
+    assert heading(account_page) == "Your account"
+    assert "incorrect" in new.sign_in().page.text
+    assert "Your account" in user.sign_in().page.text
 
 
-@EVERYWHERE
-def test_recovery_codes(at_home: Page, customer: Customer) -> None:
-    """New recovery codes end the old ones, and each lets in once."""
-    page = at_home
-    press(page, "Make new recovery codes")
-    old, new = customer.codes, shown_codes(page)
+@EACH_STORE
+def test_recovery_codes(account_page: Page, user: User) -> None:
+    """New recovery codes replace the old ones, and each works once."""
+    page = account_page
+    click(page, "Generate new recovery codes")
+    old, new = user.codes, recovery_codes(page)
     assert len(set(old + new)) == 20
-    press(page, "I have kept them")
-    press(page, "Sign out")
-    enter_password(page, customer.email, customer.password)
-    press(page, "Use a recovery code")
-    enter(page, old[0])
-    assert (heading(page), "not right" in problem(page)) == ("Use a recovery code", True)
-    enter(page, new[0].lower())
+    click(page, "I have saved my codes")
+    click(page, "Sign out")
+    enter_password(page, user.email, user.password)
+    click(page, "Use a recovery code")
+    enter_code(page, old[0])
+    assert (heading(page), "incorrect" in problem(page)) == ("Use a recovery code", True)
+    enter_code(page, new[0].lower())
     assert heading(page) == "Your account"
     assert "9 left" in page.inner_text("main")
-    again = customer.pass_password()
-    assert "used before" in again.post("/login?by=recovery", type="recovery", code=new[0]).text
+    again = user.enter_password()
+    assert "already been used" in again.post("/login?by=recovery", type="recovery", code=new[0]).text
 
 
 @pytest.mark.proves("T39")
-def test_lost_phone(taken_over: TakenOver, customer: Customer) -> None:
-    """Who came in by a recovery code sees no QR of the lost phone, and sets up another."""
-    page = taken_over(customer.pass_password(), "/login")
-    press(page, "Use a recovery code")
-    enter(page, customer.codes[0])
-    press(page, "Show the QR code again")
+def test_lost_phone(open_as: OpenAs, user: User) -> None:
+    """After a login with a recovery code, the user can set up a new phone but not see the old QR code."""
+    page = open_as(user.enter_password(), "/login")
+    click(page, "Use a recovery code")
+    enter_code(page, user.codes[0])
+    click(page, "Show the QR code again")
     assert (heading(page), page.locator("img").count()) == ("Your account", 0)
-    assert "Is it lost? Move to a new one." in notice(page)
-    press(page, "Move to a new phone")
-    customer.uri = scanned(page)
-    enter(page, customer.next_code())
-    assert "new phone works" in notice(page)
-    assert "Your account" in customer.sign_in().page.text
+    assert "Lost your phone? Move to a new one." in notice(page)
+    click(page, "Move to a new phone")
+    user.uri = scan_qr(page)
+    enter_code(page, user.next_code())
+    assert "new phone is set up" in notice(page)
+    assert "Your account" in user.sign_in().page.text
 
 
 @pytest.mark.proves("T21")
-def test_switch_off(at_home: Page, customer: Customer) -> None:
-    """Switching off ends phone and recovery codes; the next login shows another QR."""
-    page = at_home
-    press(page, "Switch off")
-    assert (heading(page), notice(page)) == ("Sign in", "Your phone is switched off.")
-    visitor = customer.pass_password()
-    for kind, code in (("recovery", customer.codes[0]), ("code", customer.next_code())):
-        assert "Set up your phone" in visitor.post("/login", type=kind, code=code).text
-    enter_password(page, customer.email, customer.password)
-    assert heading(page) == "Set up your phone"
-    before, customer.uri = customer.uri, scanned(page)
-    assert before != customer.uri
-    enter(page, customer.next_code())
+def test_switch_off(account_page: Page, user: User) -> None:
+    """After turning it off, the phone and the recovery codes stop working. The next login enrolls again."""
+    page = account_page
+    click(page, "Turn off")
+    assert (heading(page), notice(page)) == ("Sign in", "Two-factor authentication is turned off.")
+    client = user.enter_password()
+    for kind, code in (("recovery", user.codes[0]), ("code", user.next_code())):
+        assert "Set up two-factor authentication" in client.post("/login", type=kind, code=code).text
+    enter_password(page, user.email, user.password)
+    assert heading(page) == "Set up two-factor authentication"
+    before, user.uri = user.uri, scan_qr(page)
+    assert before != user.uri
+    enter_code(page, user.next_code())
     assert heading(page) == "Your recovery codes"
-    assert not {*shown_codes(page)} & {*customer.codes}
+    assert not {*recovery_codes(page)} & {*user.codes}
 
 
-@pytest.mark.parametrize("shop", ["django"], indirect=True)
-def test_emailed_code(at_code: Page, regular: Customer, shop: Shop) -> None:
-    """A code comes by mail to who asks for it, and lets in once."""
-    page = at_code
-    press(page, "Get a code by email")
-    assert (heading(page), regular.email in page.content()) == ("Code by email", False)
-    assert shop.mailed_codes(regular.email) == []
-    press(page, "Send me a code")
-    (code,) = shop.mailed_codes(regular.email)
-    enter(page, f"{(int(code) + 1) % 10 ** len(code):0{len(code)}}")
-    assert (heading(page), "not the code" in problem(page)) == ("Code by email", True)
-    enter(page, code)
+@pytest.mark.parametrize("app", ["django"], indirect=True)
+def test_emailed_code(code_page: Page, shared_user: User, app: App) -> None:
+    """A code is emailed on request, and works once."""
+    page = code_page
+    click(page, "Get a code by email")
+    assert (heading(page), shared_user.email in page.content()) == ("Use an email code", False)
+    assert app.emailed_codes(shared_user.email) == []
+    click(page, "Send me a code")
+    (code,) = app.emailed_codes(shared_user.email)
+    enter_code(page, f"{(int(code) + 1) % 10 ** len(code):0{len(code)}}")
+    assert (heading(page), "incorrect" in problem(page)) == ("Use an email code", True)
+    enter_code(page, code)
     assert heading(page) == "Your account"
-    press(page, "Sign out")
-    enter_password(page, regular.email, regular.password)
-    shop.advance(60)
-    press(page, "Get a code by email")
-    press(page, "Send me a code")
-    assert len(shop.mailed_codes(regular.email)) == 2
-    enter(page, code)
-    assert "not the code" in problem(page)
+    click(page, "Sign out")
+    enter_password(page, shared_user.email, shared_user.password)
+    app.advance(60)
+    click(page, "Get a code by email")
+    click(page, "Send me a code")
+    assert len(app.emailed_codes(shared_user.email)) == 2
+    enter_code(page, code)
+    assert "incorrect" in problem(page)
 
 
-def test_mail_away() -> None:
-    """While no mail leaves, who asks for one is told so, waits for nothing, and gets in by the phone."""
-    away = {"EMAIL_BACKEND": "tests.browser.away.Backend", "PYTHONPATH": str(EXAMPLES.parents[1])}
-    with running("django", **away) as shop:
-        customer = Customer(shop)
-        customer.set_up()
-        visitor = customer.pass_password()
-        visitor.get("/login?by=email")
+def test_email_fails() -> None:
+    """If the email cannot be sent, the page says so, and the phone still works."""
+    environment = {
+        "EMAIL_BACKEND": "tests.browser.failing_email.Backend",
+        "PYTHONPATH": str(EXAMPLES.parents[1]),
+    }
+    with running("django", **environment) as app:
+        user = User(app)
+        user.set_up()
+        client = user.enter_password()
+        client.get("/login?by=email")
         for _ in range(2):
-            assert "The mail did not leave." in visitor.post("/login?by=email", type="send_email").text
-        assert "Your account" in visitor.post("/login", type="code", code=customer.next_code()).text
-        assert "A mail did not leave: ConnectionRefusedError" in shop.log()
-        assert customer.email not in shop.log()
+            assert "The email could not be sent." in client.post("/login?by=email", type="send_email").text
+        assert "Your account" in client.post("/login", type="code", code=user.next_code()).text
+        assert "Email could not be sent: ConnectionRefusedError" in app.log()
+        assert user.email not in app.log()

@@ -1,4 +1,4 @@
-"""Every page can be used by everybody, and keeps its secrets."""
+"""Accessibility, response headers and cookies of every page."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,16 +6,16 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, Request
 
-from tests.browser.conftest import PHONE, Lent
-from tests.browser.people import Answer, Customer, Visitor
-from tests.browser.screens import heading
-from tests.browser.shops import Shop
-from tests.browser.walk import walk
+from tests.browser.actions import heading
+from tests.browser.all_pages import all_pages
+from tests.browser.apps import App
+from tests.browser.conftest import PHONE, BrowserPool
+from tests.browser.users import Client, Response, User
 from totpkit import KeyURI
 
 PAGES = 19
 NARROW = 320
-"""Pixels; WCAG 2.2, success criterion 1.4.10: nothing has to be scrolled sideways."""
+"""Pixels. WCAG 2.2, success criterion 1.4.10: no horizontal scrolling at this width."""
 
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 
@@ -29,142 +29,140 @@ POLICY = {
     "base-uri 'none'",
 }
 
-FAULTS = """() => {
-  const faults = [], all = (selector) => [...document.querySelectorAll(selector)];
-  const must = (right, what) => { if (!right) faults.push(what); };
+ACCESSIBILITY = """() => {
+  const problems = [], all = (selector) => [...document.querySelectorAll(selector)];
+  const check = (correct, message) => { if (!correct) problems.push(message); };
   const text = (element) => (element ? element.textContent.trim() : "");
-  must(document.documentElement.lang === "en", "no language");
-  must(all("h1").length === 1, "not one h1");
-  must(all("main").length === 1, "not one main");
-  must(document.title.includes(text(document.querySelector("h1"))), "the title is not the heading");
-  const told = document.title.startsWith("Error: ");
-  must(told === !!document.querySelector("#problem"), "the title hides an error");
+  check(document.documentElement.lang === "en", "no language");
+  check(all("h1").length === 1, "not one h1");
+  check(all("main").length === 1, "not one main");
+  check(document.title.includes(text(document.querySelector("h1"))), "the title is not the heading");
+  const error = document.title.startsWith("Error: ");
+  check(error === !!document.querySelector("#problem"), "the title does not report an error");
   const ids = all("[id]").map((element) => element.id);
-  must(new Set(ids).size === ids.length, "an id twice");
-  for (const image of all("img")) must(image.alt.length > 10, "no alt");
-  for (const button of all("button, a")) must(text(button), "no name: " + button.outerHTML);
+  check(new Set(ids).size === ids.length, "duplicate id");
+  for (const image of all("img")) check(image.alt.length > 10, "no alternative text");
+  for (const button of all("button, a")) check(text(button), "no text: " + button.outerHTML);
   for (const button of all("button, .button")) {
-    must(button.hidden || button.getBoundingClientRect().height >= 24, "small: " + text(button));
+    check(button.hidden || button.getBoundingClientRect().height >= 24, "too small: " + text(button));
   }
   const fields = all("input:not([type=hidden])");
   for (const field of fields) {
-    must(field.labels.length === 1 && text(field.labels[0]), "no label: " + field.id);
+    check(field.labels.length === 1 && text(field.labels[0]), "no label: " + field.id);
     for (const id of (field.getAttribute("aria-describedby") || "").split(" ").filter(Boolean)) {
-      must(document.getElementById(id), field.id + " described by nothing");
+      check(document.getElementById(id), field.id + " refers to a missing description");
     }
   }
   const invalid = fields.filter((field) => field.getAttribute("aria-invalid") === "true");
-  const tied = invalid.filter((field) => field.getAttribute("aria-describedby") === "problem");
+  const described = invalid.filter((field) => field.getAttribute("aria-describedby") === "problem");
   const problem = document.querySelector("#problem");
-  must(!problem || problem.getAttribute("role") === "alert", "no alert");
-  must(!problem || !fields.length || tied.length, "the problem is tied to no field");
-  must(invalid.length === tied.length, "invalid without a problem");
+  check(!problem || problem.getAttribute("role") === "alert", "the error is not an alert");
+  check(!problem || !fields.length || described.length, "the error belongs to no field");
+  check(invalid.length === described.length, "invalid field without an error");
   const code = document.querySelector("form:has([name=type][value=code]) #code, form[action='/phone'] #code");
   if (code) {
-    must(code.autocomplete === "one-time-code" && code.inputMode === "numeric", "no field for codes");
-    must(code.type === "text" && !code.pattern, "a field that refuses what phones show");
+    check(code.autocomplete === "one-time-code" && code.inputMode === "numeric", "not a one-time-code field");
+    check(code.type === "text" && !code.pattern, "a field that refuses what phones show");
   }
-  const wide = document.documentElement;
-  must(wide.scrollWidth <= wide.clientWidth, `scrolled sideways: ${wide.scrollWidth} > ${wide.clientWidth}`);
-  return faults;
+  const root = document.documentElement;
+  check(root.scrollWidth <= root.clientWidth, `${root.scrollWidth} > ${root.clientWidth}`);
+  return problems;
 }"""
 
 CONTRAST = """() => {
-  const lightness = (colour) => colour.map((part) => part / 255)
+  const luminance = (color) => color.map((part) => part / 255)
     .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
     .reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0);
-  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const behind = (element) => {
+  const parts = (color) => color.match(/[\\d.]+/g).map(Number);
+  const background = (element) => {
     for (let at = element; at; at = at.parentElement) {
-      const colour = parts(getComputedStyle(at).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour.slice(0, 3);
+      const color = parts(getComputedStyle(at).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color.slice(0, 3);
     }
     return [255, 255, 255];
   };
-  const faint = [];
+  const failures = [];
   for (const element of document.querySelectorAll("body *")) {
     if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) continue;
-    const [one, two] = [parts(getComputedStyle(element).color).slice(0, 3), behind(element)].map(lightness);
+    const text = parts(getComputedStyle(element).color).slice(0, 3);
+    const [one, two] = [text, background(element)].map(luminance);
     const ratio = (Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05);
-    if (ratio < 4.5) faint.push(`${element.textContent.trim()}: ${ratio.toFixed(2)}`);
+    if (ratio < 4.5) failures.push(`${element.textContent.trim()}: ${ratio.toFixed(2)}`);
   }
-  return faint;
+  return failures;
 }"""
 
 
 @dataclass
-class Walked:
-    """What was found on a walk."""
+class Visit:
+    """What was found on all pages."""
 
-    person: Customer
-    faults: dict[str, list[str]]
-    faint: dict[str, list[str]]
-    addresses: set[str]
+    user: User
+    problems: dict[str, list[str]]
+    contrast: dict[str, list[str]]
+    urls: set[str]
 
 
 @pytest.fixture(scope="module")
-def walked(lent: Lent, shop: Shop) -> Walked:
-    """Give what was found on every page."""
-    found = Walked(Customer(shop), {}, {}, set())
-    page = lent.page()
+def visit(pool: BrowserPool, app: App) -> Visit:
+    """Visit all pages at two widths and in both color schemes."""
+    found = Visit(User(app), {}, {}, set())
+    page = pool.page()
 
-    def note(request: Request) -> None:
-        found.addresses.add(request.url.removeprefix(shop.url))
+    def collect(request: Request) -> None:
+        found.urls.add(request.url.removeprefix(app.url))
 
-    page.on("request", note)
+    page.on("request", collect)
     widths, schemes = [PHONE["width"], NARROW], [*SCHEMES]
-    for name in walk(page, found.person):
+    for name in all_pages(page, found.user):
         for width in widths:
             page.set_viewport_size({"width": width, "height": PHONE["height"]})
-            found.faults[f"{name} {width}"] = page.evaluate(FAULTS)
+            found.problems[f"{name} {width}"] = page.evaluate(ACCESSIBILITY)
         for scheme in schemes:
             page.emulate_media(color_scheme=scheme)
-            found.faint[f"{name} {scheme}"] = page.evaluate(CONTRAST)
-        widths.reverse()  # the next page begins as this one ends, which is quicker
+            found.contrast[f"{name} {scheme}"] = page.evaluate(CONTRAST)
+        widths.reverse()  # the next page starts with the current settings, which is faster
         schemes.reverse()
-    page.remove_listener("request", note)
+    page.remove_listener("request", collect)
     page.set_viewport_size(PHONE)
     page.emulate_media(color_scheme="null")
-    complaints, lent.complaints = lent.complaints, []
-    lent.take_back()
-    assert complaints == []
+    pool.release()
     return found
 
 
-def test_accessible(walked: Walked) -> None:
-    """Every page is named, labelled, told about errors, and fits a small phone."""
-    assert {where: faults for where, faults in walked.faults.items() if faults} == {}
-    assert len(walked.faults) == PAGES * 2
+def test_accessible(visit: Visit) -> None:
+    """Every page has names, labels and announced errors, and fits a small phone."""
+    assert {page: problems for page, problems in visit.problems.items() if problems} == {}
+    assert len(visit.problems) == PAGES * 2
 
 
-def test_contrast(walked: Walked) -> None:
-    """All text stands out from what is behind it, by day and by night."""
-    assert {where: faint for where, faint in walked.faint.items() if faint} == {}
-    assert len(walked.faint) == PAGES * 2
+def test_contrast(visit: Visit) -> None:
+    """All text has enough contrast, in the light and in the dark scheme."""
+    assert {page: failures for page, failures in visit.contrast.items() if failures} == {}
+    assert len(visit.contrast) == PAGES * 2
 
 
-def test_addresses(walked: Walked, shop: Shop) -> None:
-    """No address that the browser goes to holds a ticket, a code or a secret, and neither does the log."""
-    allowed = {"/", "/signup", "/login", "/login?", "/login?by=recovery", "/login?by=code", "/qr", "/phone"}
-    loaded = {"/logout", "/static/style.css", "/static/page.js"}
-    asked = {address for address in walked.addresses if not address.startswith("data:")}
-    assert asked <= allowed | loaded
-    secret = KeyURI.parse(walked.person.uri).otp.secret
-    hidden = (secret.to_base32(), secret.grouped(), walked.person.password, "otpauth:")
-    assert not any(text in shop.log() for text in hidden)
+def test_urls(visit: Visit, app: App) -> None:
+    """No URL contains a ticket, a code or a secret, and the log contains no secret."""
+    pages = {"/", "/signup", "/login", "/login?", "/login?by=recovery", "/login?by=code", "/qr", "/phone"}
+    others = {"/logout", "/static/style.css", "/static/page.js"}
+    assert {url for url in visit.urls if not url.startswith("data:")} <= pages | others
+    secret = KeyURI.parse(visit.user.uri).otp.secret
+    secrets = (secret.to_base32(), secret.grouped(), visit.user.password, "otpauth:")
+    assert not any(text in app.log() for text in secrets)
 
 
-def test_keyboard(page: Page, regular: Customer) -> None:
-    """The login is done by keyboard alone, from the first page to signing out."""
+def test_keyboard(page: Page, shared_user: User) -> None:
+    """A user can sign in and out with only the keyboard."""
     page.goto("/")
     tab_to(page, "#username")
-    page.keyboard.type(regular.email)
+    page.keyboard.type(shared_user.email)
     tab_to(page, "#password")
-    page.keyboard.type(regular.password)
+    page.keyboard.type(shared_user.password)
     with page.expect_navigation():
         page.keyboard.press("Enter")
     tab_to(page, "#code")
-    page.keyboard.type(regular.next_code())
+    page.keyboard.type(shared_user.next_code())
     with page.expect_navigation():
         page.keyboard.press("Enter")
     assert heading(page) == "Your account"
@@ -175,47 +173,50 @@ def test_keyboard(page: Page, regular: Customer) -> None:
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press the tab key until an element has the focus."""
+    """Press the tab key until an element has a visible focus."""
     for _ in range(10):
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
             return
         page.keyboard.press("Tab")
-    pytest.fail(f"{selector} is not reached")
+    pytest.fail(f"{selector} was not reached")
 
 
-def test_headers(regular: Customer, shop: Shop) -> None:
-    """Every answer forbids to keep it, to frame it, and to run or load what is not the shop's."""
-    visitor = Visitor(shop)
-    answers = [
-        visitor.send("GET", path) for path in ("/", "/signup", "/login", "/nothing", "/static/page.js")
+def test_headers(shared_user: User, app: App) -> None:
+    """Every response forbids caching, framing, and content from other sites."""
+    client = Client(app)
+    responses = [
+        client.send("GET", path) for path in ("/", "/signup", "/login", "/nothing", "/static/page.js")
     ]
-    visitor.page = answers[2]
-    answers.append(visitor.send("POST", "/login"))
-    answers.append(visitor.send("POST", "/off"))
-    here = regular.sign_in()
-    answers += [here.page, *(here.send("GET", path) for path in ("/", "/qr", "/phone", "/nothing", "/off"))]
-    for answer in answers:
-        assert_hardened(answer)
+    client.page = responses[2]
+    responses.append(client.send("POST", "/login"))
+    responses.append(client.send("POST", "/off"))
+    signed_in = shared_user.sign_in()
+    responses += [
+        signed_in.page,
+        *(signed_in.send("GET", path) for path in ("/", "/qr", "/phone", "/nothing", "/off")),
+    ]
+    for response in responses:
+        check_headers(response)
 
 
-def assert_hardened(answer: Answer) -> None:
-    """Fail unless the headers say what they must, and say it once."""
-    headers = answer.headers
+def check_headers(response: Response) -> None:
+    """Fail unless the security headers are set once."""
+    headers = response.headers
     assert headers.get_all("Cache-Control") == ["no-store"]
     (policy,) = headers.get_all("Content-Security-Policy", [])
     assert {part.strip() for part in policy.split(";")} == POLICY
     assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "same-origin")
 
 
-def test_cookies(signed_in: Page, regular: Customer, shop: Shop) -> None:
-    """The one cookie is kept from scripts, from other sites, and from plain connections."""
-    visitor = regular.pass_password()
-    (cookie,) = signed_in.context.cookies()
+def test_cookies(shared_account_page: Page, shared_user: User, app: App) -> None:
+    """The only cookie is hidden from scripts, from other sites, and from plain HTTP."""
+    client = shared_user.enter_password()
+    (cookie,) = shared_account_page.context.cookies()
     assert (cookie["name"], cookie["path"], cookie["domain"]) == ("__Host-shop", "/", "127.0.0.1")
-    assert {"__Host-shop"} == visitor.cookies.keys()
-    for line in Visitor(shop).send("GET", "/login").headers.get_all("Set-Cookie", []):
+    assert {"__Host-shop"} == client.cookies.keys()
+    for line in Client(app).send("GET", "/login").headers.get_all("Set-Cookie", []):
         flags = {part.strip().lower() for part in line.split(";")[1:]}
         assert {"secure", "httponly", "samesite=lax", "path=/"} <= flags
         assert not any(flag.startswith("domain") for flag in flags)
-    assert signed_in.evaluate("document.cookie") == ""
+    assert shared_account_page.evaluate("document.cookie") == ""

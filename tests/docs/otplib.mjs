@@ -1,4 +1,4 @@
-// The column on otplib of the table in README: prints what its cells claim, or fails.
+// Checks the otplib column of docs/explanation/comparison.md. Fails if a cell is wrong.
 //
 // Run it in a scratch directory, with a copy of this file:
 //     npm install otplib@13.5.0 && node otplib.mjs
@@ -12,13 +12,13 @@ import * as otplib from "otplib";
 const secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 const code = "911617"; // of the steps 910737 and 910738
 const at = (step) => 30 * step;
-const verify = (token, step, more = {}) =>
-  otplib.verifySync({ secret, token, epoch: at(step), epochTolerance: 30, ...more });
+const verify = (token, step, options = {}) =>
+  otplib.verifySync({ secret, token, epoch: at(step), epochTolerance: 30, ...options });
 
 // A login: no.
 assert.deepEqual(Object.keys(otplib).filter((name) => /login|password|session|challenge|factor/i.test(name)), []);
 
-// The same code again: refused, by `afterTimeStep`. (153568 shares its code with no neighbour.)
+// The same code again: refused, by `afterTimeStep`. (153568 shares its code with no nearby step.)
 const once = otplib.generateSync({ secret, epoch: at(153568) });
 assert(verify(once, 153568).valid && verify(once, 153568).valid);
 assert(!verify(once, 153568, { afterTimeStep: 153568 }).valid);
@@ -32,7 +32,7 @@ let computed = 0;
 const noble = new otplib.NobleCryptoPlugin();
 const crypto = {
   name: "counting",
-  hmac: (...given) => (computed++, noble.hmac(...given)),
+  hmac: (...args) => (computed++, noble.hmac(...args)),
   randomBytes: (size) => noble.randomBytes(size),
   constantTimeEqual: (one, other) => noble.constantTimeEqual(one, other),
 };
@@ -44,29 +44,29 @@ assert.throws(() => verify("９１１６１７", 910737), /digits/);
 assert.deepEqual(verify("000000", 910737), { valid: false });
 assert.throws(() => verify("hello", 910737), /6 digits/);
 
-// Widest window without asking: 99 steps.
+// Widest window without opting in: 99 steps.
 const half = 30 * 49;
 assert(verify(otplib.generateSync({ secret, epoch: at(910737 + 49) }), 910737, { epochTolerance: half }).valid);
 assert.throws(() => verify(code, 910737, { epochTolerance: half + 1 }), /must not exceed/);
 
-// QR pictures: no.
+// QR codes: no.
 assert.deepEqual(Object.keys(otplib).filter((name) => /qr/i.test(name)), []);
 
 // HOTP: yes.
 assert.equal(otplib.generateSync({ secret, strategy: "hotp", counter: 0 }), "755224");
 
-// Steam Guard codes: by hooks of your own.
+// Steam Guard codes: with custom hooks.
 const letters = "23456789BCDFGHJKMNPQRTVWXY";
 const encodeToken = (number) =>
   [0, 1, 2, 3, 4].map((place) => letters[Math.floor(number / 26 ** place) % 26]).join("");
 const parts = { crypto: noble, base32: new otplib.ScureBase32Plugin() };
 assert.equal(generateSync({ secret, epoch: at(910737), hooks: { encodeToken }, ...parts }), "WQ9BX");
 
-// Exports of Google Authenticator: no.
+// Google Authenticator exports: no.
 assert.throws(() => parse("otpauth-migration://offline?data=CjEKCkhlbGxv"), /Invalid otpauth URI/);
 
-// Needs at run time: eight packages. (npm's list of what it has installed, less otplib itself.)
+// Runtime dependencies: eight packages. (All packages that npm has installed, except otplib itself.)
 const { packages } = JSON.parse(readFileSync("node_modules/.package-lock.json", "utf-8"));
 assert.equal(Object.keys(packages).length - 1, 8);
 
-console.log("otplib", packages["node_modules/otplib"].version, "is as the table in README says");
+console.log("otplib", packages["node_modules/otplib"].version, "matches the table");

@@ -1,10 +1,9 @@
-"""The table in README that sets totpkit beside others: every cell on a Python library, run."""
+"""Check every cell about a Python library in the comparison with other libraries."""
 
 import importlib.metadata
 import pickle
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import passlib.totp
@@ -22,8 +21,6 @@ from totpkit import (
     CodeAnswer,
     FirstFactorError,
     InvalidParameterError,
-    InvalidURIError,
-    KeyURI,
     Password,
     Reason,
     Secret,
@@ -35,13 +32,13 @@ from totpkit.migration import MigrationPayload
 from totpkit.stores.memory import MemoryStore
 from totpkit.vault import PLAINTEXT
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "comparison.md"
 CELLS: dict[str, tuple[str, str, str]] = {}
 
 RAW = b"12345678901234567890"
 TEXT = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 CODE = "911617"  # of the steps 910737 and 910738
-FIRST, SECOND, LATER = (30 * step for step in (910737, 910738, 910739))
+FIRST, SECOND, THIRD = (30 * step for step in (910737, 910738, 910739))
 WRONG = "000000"
 
 ours = TOTP(Secret.from_bytes(RAW))
@@ -52,14 +49,14 @@ Test = Callable[[], None]
 
 
 def row(title: str, *, totpkit: str, pyotp: str, libpass: str) -> Callable[[Test], Test]:
-    """Say that the decorated test shows what these cells of a row claim."""
+    """Register the cells of a row that the decorated test checks."""
     CELLS[title] = (totpkit, pyotp, libpass)
     return lambda test: test
 
 
-@row("A login, in which TOTP is never first", totpkit="yes", pyotp="no", libpass="no")
+@row("A login in which TOTP is never first", totpkit="yes", pyotp="no", libpass="no")
 def test_login() -> None:
-    """Only ours has a login, and refuses a code at its beginning; the others verify codes alone."""
+    """Only totpkit has a login, which rejects a code as the first answer. The others only verify codes."""
     auth = Authenticator(MemoryStore(), issuer="Acme", vault=PLAINTEXT)
     flow = AuthFlow(Password(lambda _, __: "acct-1"), TotpCode(auth), name="shop", keys=[b"k" * 32])
     first = flow.submit(flow.begin().ticket, CodeAnswer(CODE))
@@ -80,7 +77,7 @@ def test_login() -> None:
     libpass="refused, by `last_counter`",
 )
 def test_replay() -> None:
-    """A code that was used is refused by those who can be told of it."""
+    """A used code is rejected where the last accepted step can be passed."""
     assert ours.verify(CODE, at=FIRST)
     assert ours.verify(CODE, at=FIRST, last_step=910737).reason is Reason.REPLAYED
     assert theirs.verify(CODE, for_time=FIRST)
@@ -95,19 +92,19 @@ def test_replay() -> None:
 @row(
     "Two nearby steps with the same code",
     totpkit="refused the second time",
-    pyotp="accepted twice, comparing steps",
+    pyotp="accepted twice when comparing steps",
     libpass="accepted twice",
 )
 def test_collision() -> None:
-    """A code that two nearby steps share passes twice where steps are compared."""
-    assert ours.verify(CODE, at=LATER, last_step=910737).reason is Reason.REPLAYED
-    assert theirs.verify_and_get_timecode(CODE, for_time=LATER, valid_window=1) > 910737
-    assert lib.match(CODE, time=LATER, last_counter=910737).counter > 910737
+    """A code that two nearby steps share is accepted twice by libraries that compare steps."""
+    assert ours.verify(CODE, at=THIRD, last_step=910737).reason is Reason.REPLAYED
+    assert theirs.verify_and_get_timecode(CODE, for_time=THIRD, valid_window=1) > 910737
+    assert lib.match(CODE, time=THIRD, last_counter=910737).counter > 910737
 
 
 @row("After a match", totpkit="computes the whole window", pyotp="stops", libpass="stops")
 def test_early_exit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A match in the first step of the window ends the search of all but ours."""
+    """Only totpkit continues after a match in the first step of the window."""
     computed: list[int] = []
 
     def counting(compute: Callable[[int], object]) -> Callable[[int], object]:
@@ -134,7 +131,7 @@ def test_early_exit(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.proves("T03")
 @row("Full-width digits as a code", totpkit="refused", pyotp="accepted", libpass="refused")
 def test_full_width() -> None:
-    """Digits of another width pass for ASCII's in pyotp alone."""
+    """Only pyotp accepts full-width digits."""
     wide = CODE.translate({ord(digit): ord(digit) + 0xFEE0 for digit in "0123456789"})
     assert ours.verify(wide, at=FIRST).reason is Reason.MALFORMED
     assert theirs.verify(wide, for_time=FIRST)
@@ -144,10 +141,10 @@ def test_full_width() -> None:
 
 @row("A wrong code", totpkit="falsy, with a reason", pyotp="`False`", libpass="an exception")
 def test_wrong() -> None:
-    """A wrong code is an answer, or an exception."""
-    answer = ours.verify(WRONG, at=FIRST)
-    assert not answer
-    assert answer.reason is Reason.MISMATCH
+    """A wrong code gives a falsy result or an exception."""
+    result = ours.verify(WRONG, at=FIRST)
+    assert not result
+    assert result.reason is Reason.MISMATCH
     assert theirs.verify(WRONG, for_time=FIRST) is False
     with pytest.raises(TokenError):
         lib.match(WRONG, time=FIRST)
@@ -160,7 +157,7 @@ def test_wrong() -> None:
     libpass="an exception",
 )
 def test_malformed() -> None:
-    """Text that is no code is an answer, or an exception."""
+    """Text that is not a code gives a falsy result or an exception."""
     for text in ("hello", "\ud800"):
         assert ours.verify(text, at=FIRST).reason is Reason.MALFORMED
         with pytest.raises(TokenError):
@@ -170,9 +167,9 @@ def test_malformed() -> None:
         theirs.verify("\ud800", for_time=FIRST)
 
 
-@row("Widest window without asking", totpkit="10 steps", pyotp="any", libpass="any")
+@row("Widest window without opting in", totpkit="10 steps", pyotp="any", libpass="any")
 def test_widest() -> None:
-    """Only ours must be asked for a window that is hours wide."""
+    """Only totpkit requires opting in to a window that is hours wide."""
     assert Window(past=9, future=0).span == 10
     with pytest.raises(InvalidParameterError, match="at most 10 steps"):
         Window(past=10, future=0)
@@ -183,7 +180,7 @@ def test_widest() -> None:
 
 @row("The secret in `vars()` or a pickle", totpkit="never", pyotp="both", libpass="`vars()`")
 def test_shown() -> None:
-    """Only ours keeps its secret from whoever dumps the object."""
+    """Only totpkit hides its secret from ``vars()`` and pickle."""
     with pytest.raises(TypeError):
         vars(ours.secret)
     with pytest.raises(TypeError):
@@ -197,20 +194,20 @@ def test_shown() -> None:
     assert not re.search("[A-Z2-7]{32}", repr([ours, ours.secret, fresh, theirs]))
 
 
-@row("QR pictures", totpkit="SVG, PNG, terminal", pyotp="no", libpass="no")
-def test_pictures() -> None:
-    """Only ours draws."""
-    picture = ours.qr(account="alice")
-    assert picture.svg().startswith("<svg")
-    assert picture.png().startswith(b"\x89PNG")
-    assert "█" in picture.terminal()
+@row("QR codes", totpkit="SVG, PNG, terminal", pyotp="no", libpass="no")
+def test_qr_codes() -> None:
+    """Only totpkit draws QR codes."""
+    code = ours.qr(account="alice")
+    assert code.svg().startswith("<svg")
+    assert code.png().startswith(b"\x89PNG")
+    assert "█" in code.terminal()
     names = [*dir(pyotp), *dir(pyotp.TOTP), *dir(passlib.totp), *dir(passlib.totp.TOTP)]
     assert [name for name in names if "qr" in name.lower()] == []
 
 
 @row("HOTP", totpkit="yes", pyotp="yes", libpass="no")
 def test_hotp() -> None:
-    """Counter codes are known to two of the three."""
+    """Libpass does not support HOTP."""
     assert "755224" == HOTP(ours.secret).at(0) == pyotp.HOTP(TEXT).at(0)
     with pytest.raises(NotImplementedError):
         passlib.totp.TOTP.from_uri(HOTP(ours.secret).uri(account="alice"))
@@ -218,16 +215,16 @@ def test_hotp() -> None:
 
 @row("Steam Guard codes", totpkit="yes", pyotp="yes", libpass="no")
 def test_steam() -> None:
-    """Steam's codes are known to two of the three."""
+    """Libpass ignores the Steam encoder."""
     assert "WQ9BX" == Steam(ours.secret).at(FIRST) == pyotp.contrib.Steam(TEXT).at(FIRST)
     with pytest.warns(PasslibRuntimeWarning, match="encoder"):
         read = passlib.totp.TOTP.from_uri(f"otpauth://totp/alice?secret={TEXT}&encoder=steam")
     assert read.generate(FIRST).token == CODE
 
 
-@row("Exports of Google Authenticator", totpkit="reads and writes", pyotp="no", libpass="no")
+@row("Google Authenticator exports", totpkit="reads and writes", pyotp="no", libpass="no")
 def test_exports() -> None:
-    """Only ours reads what Google Authenticator exports, and writes what it imports."""
+    """Only totpkit reads and writes the exports of Google Authenticator."""
     text = load("migration")["payloads"][0]["text"]
     payload = MigrationPayload.parse(text)
     assert payload == MigrationPayload.parse(str(payload))
@@ -237,36 +234,26 @@ def test_exports() -> None:
         passlib.totp.TOTP.from_uri(text)
 
 
-@row("Needs at run time", totpkit="itsdangerous, and segno for pictures", pyotp="nothing", libpass="nothing")
-def test_needs() -> None:
-    """Of the three only ours installs other packages."""
+@row(
+    "Runtime dependencies", totpkit="itsdangerous, and segno for QR codes", pyotp="nothing", libpass="nothing"
+)
+def test_dependencies() -> None:
+    """Only totpkit installs other packages."""
 
-    def needs(package: str) -> list[str]:
-        required = importlib.metadata.requires(package) or []
-        return [re.split(r"[^\w-]", line)[0] for line in required if "extra ==" not in line]
+    def dependencies(package: str) -> list[str]:
+        requirements = importlib.metadata.requires(package) or []
+        return [re.split(r"[^\w-]", line)[0] for line in requirements if "extra ==" not in line]
 
-    assert needs("totpkit") == ["itsdangerous", "segno"]
-    assert needs("pyotp") == []
-    assert needs("libpass") == []
+    assert dependencies("totpkit") == ["itsdangerous", "segno"]
+    assert dependencies("pyotp") == []
+    assert dependencies("libpass") == []
 
 
 def test_table() -> None:
-    """The table in README has these cells, and names the versions that they were run with."""
-    lines = [line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    """The table has exactly these cells, and names the versions that are installed here."""
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
     assert {title: (ours, pyotp, libpass) for title, ours, pyotp, libpass, _ in rows} == CELLS
     versions = {name: importlib.metadata.version(name) for name in ("pyotp", "libpass")}
     assert head[2] == f"pyotp {'.'.join(versions['pyotp'].split('.')[:2])}"
     assert head[3] == f"libpass {'.'.join(versions['libpass'].split('.')[:2])} (passlib)"
-
-
-def test_no_guess() -> None:
-    """What README says that totpkit will not guess is refused by its own error."""
-    with pytest.raises(InvalidParameterError, match=r"timestamp\(\)"):
-        ours.at(datetime(2026, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
-    with pytest.raises(InvalidParameterError, match="must be a str"):
-        ours.verify(911617)  # type: ignore[arg-type]
-    with pytest.raises(InvalidURIError, match="repeat"):
-        KeyURI.parse(f"otpauth://totp/alice?secret={TEXT}&secret={TEXT}")
-    with pytest.raises(InvalidParameterError, match="16"):
-        Secret.generate(15)

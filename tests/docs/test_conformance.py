@@ -1,4 +1,4 @@
-"""The conformance page agrees with the tests."""
+"""The conformance page matches the tests."""
 
 import textwrap
 
@@ -19,19 +19,19 @@ GOOD += "| T02 | B (see 1.2). | `m::test_one` |\n\nText.\n"
 
 
 def test_page() -> None:
-    """Every row of the page is proved, every mark has its row, and the page says which tests they are."""
-    found, said = proofs(sources())
-    assert said + problems(PAGE.read_text(encoding="utf-8"), found) == []
+    """Every row has a proof, every mark has a row, and the last column is current."""
+    marks, errors = proofs(sources())
+    assert errors + problems(PAGE.read_text(encoding="utf-8"), marks) == []
 
 
 def test_proofs() -> None:
-    """Marks are found on functions of either kind, with other decorators beside."""
+    """Marks are found on sync and async functions, next to other decorators."""
     assert proofs({"m": TEST}) == ({"T01": ["m::test_one", "m::test_two"], "T02": ["m::test_one"]}, [])
     assert problems(GOOD, proofs({"m": TEST})[0]) == []
 
 
 @pytest.mark.parametrize(
-    ("page", "said"),
+    ("page", "expected"),
     [
         (GOOD + "| T03 | C. |  |\n", ["T03 has no proof"]),
         (
@@ -49,9 +49,9 @@ def test_proofs() -> None:
         ),
     ],
 )
-def test_disagreement(page: str, said: list[str]) -> None:
-    """A row without proof, a mark without row and a stale column are each found."""
-    assert said == problems(page, proofs({"m": TEST})[0])
+def test_disagreement(page: str, expected: list[str]) -> None:
+    """A row without a proof, a mark without a row and a stale column are reported."""
+    assert expected == problems(page, proofs({"m": TEST})[0])
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_disagreement(page: str, said: list[str]) -> None:
     ],
 )
 def test_stray_mark(source: str) -> None:
-    """A mark that stands where it would not be counted is found."""
-    found, said = proofs({"m": source})
-    assert found == {}
-    assert len(said) == 1
-    assert "the mark is on no test function" in said[0]
+    """A mark that would not be counted is reported."""
+    marks, errors = proofs({"m": source})
+    assert marks == {}
+    assert len(errors) == 1
+    assert "the mark is on no test function" in errors[0]
 
 
 def test_rewritten() -> None:
-    """Writing the page anew changes its last column alone."""
+    """Rewriting the page changes only its last column."""
     stale = GOOD.replace("`m::test_one`", "").replace("m::test_two", "x")
     assert written(stale, proofs({"m": TEST})[0]) == GOOD

@@ -1,4 +1,4 @@
-"""The drawings: those made by a program are what it draws today, and all can be read by everybody."""
+"""The drawings are current and accessible."""
 
 import math
 import re
@@ -22,85 +22,85 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def parsed(name: str) -> ET.Element:
-    """Return a drawing's root; the files are the project's own."""
+    """Return the root element of a drawing."""
     return ET.fromstring((DRAWINGS / name).read_text(encoding="utf-8"))  # noqa: S314
 
 
-def drawn_apart_from_words(picture: str) -> str:
-    """Return a picture without its description."""
-    return re.sub("<desc.*?</desc>", "", picture)
+def without_description(drawing: str) -> str:
+    """Return a drawing without its description."""
+    return re.sub("<desc.*?</desc>", "", drawing)
 
 
-@pytest.mark.parametrize("name", GUESSING["pictures"]())
+@pytest.mark.parametrize("name", GUESSING["drawings"]())
 def test_current(name: str) -> None:
-    """Each picture of the chance to guess is what the policies say today."""
+    """The drawings of the chance of guessing a code match the policies."""
     committed = (DRAWINGS / name).read_text(encoding="utf-8")
-    assert committed == GUESSING["pictures"]()[name], "run python docs/drawings/guessing.py"
+    assert committed == GUESSING["drawings"]()[name], "run python docs/drawings/guessing.py"
 
 
 def test_drawn_from_the_policy() -> None:
-    """With other numbers the pictures are others: narrower, longer, and ended sooner."""
+    """Another policy gives other drawings."""
     presets = {"OURS": replace(Policy.ASVS, digits=8, throttle=Throttle(free=2, first_wait=60.0, cap=10))}
-    tries, times = GUESSING["pictures"](presets).values()
-    assert "OURS: 0.00001 % at 10 tries, 50 % at 69,314,718." in tries
-    assert "disabled at 10 tries" in tries
-    assert "OURS: 0.000002 % at once, 0.00001 % in a day, 0.00001 % until disabled." in times
-    assert "disabled on day 1<" in times
+    by_count, by_time = GUESSING["drawings"](presets).values()
+    assert "OURS: 0.00001% after 10 guesses, 50% after 69,314,718." in by_count
+    assert "disabled after 10 guesses" in by_count
+    assert "OURS: 0.000002% at once, 0.00001% within a day, 0.00001% until disabled." in by_time
+    assert "disabled on day 1<" in by_time
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_over_tries(name: str) -> None:
-    """The curve over tries is what exact arithmetic says: each try misses with the same chance."""
+def test_by_guesses(name: str) -> None:
+    """The curve agrees with exact arithmetic: each guess has the same chance."""
     policy = PRESETS[name]
     miss = 1 - Fraction(policy.window.span, 10**policy.digits)
-    for tries, chance in GUESSING["over_tries"](policy):
-        if tries == int(tries) and tries <= 10_000:
-            assert chance == pytest.approx(float(1 - miss ** int(tries)))
+    for count, chance in GUESSING["by_guesses"](policy):
+        if count == int(count) and count <= 10_000:
+            assert chance == pytest.approx(float(1 - miss ** int(count)))
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_over_time(name: str) -> None:
-    """The stairs over time have a step at each answer, and end where the policy disables."""
+def test_by_time(name: str) -> None:
+    """The chance rises at each answer, until the policy disables the account."""
     policy = PRESETS[name]
-    points = GUESSING["over_time"](policy)
-    assert [policy.guessing_probability(seconds) for seconds, _ in points] == [chance for _, chance in points]
+    points = GUESSING["by_time"](policy)
+    assert points == [(seconds, policy.guessing_probability(seconds=seconds)) for seconds, _ in points]
     assert len(points) == policy.throttle.cap + 1
     last = points[-2][0]
     assert policy.throttle.answers(last) == policy.throttle.cap
     assert policy.throttle.answers(math.nextafter(last, 0)) == policy.throttle.cap - 1
 
 
-def test_presets_are_drawn_under_all_their_names() -> None:
-    """Presets whose curve is the same share one; no name is lost."""
-    shown = [name for name, _ in GUESSING["groups"](PRESETS, GUESSING["over_tries"])]
+def test_presets() -> None:
+    """Presets with the same curve share one, under all their names."""
+    shown = [name for name, _ in GUESSING["groups"](PRESETS, GUESSING["by_guesses"])]
     assert shown == ["DEFAULT, NIST", "RFC", "ASVS"]
     assert [Policy.NIST.window, Policy.RFC.window] == [Window.DEFAULT, Window.RFC]
 
 
 def test_states_current() -> None:
-    """The picture of a login's states is what its table of transitions says today."""
+    """The drawing of the states matches the transition table."""
     committed = (DRAWINGS / "states.svg").read_text(encoding="utf-8")
-    assert committed == STATES["picture"](), "run python docs/drawings/states.py"
+    assert committed == STATES["draw"](), "run python docs/drawings/states.py"
 
 
-@pytest.mark.parametrize("gone", TRANSITIONS, ids=lambda key: f"{key[0]}, {key[1]}")
-def test_states_drawn_from_the_table(gone: tuple[Stage, Event]) -> None:
-    """No transition can leave the table without the drawing, and its words, being others."""
-    table = {key: to for key, to in TRANSITIONS.items() if key != gone}
-    whole, less = STATES["picture"](), STATES["picture"](table)
-    assert drawn_apart_from_words(whole) != drawn_apart_from_words(less)
-    assert STATES["told"](TRANSITIONS) != STATES["told"](table)
+@pytest.mark.parametrize("removed", TRANSITIONS, ids=lambda key: f"{key[0]}, {key[1]}")
+def test_states_drawn_from_the_table(removed: tuple[Stage, Event]) -> None:
+    """Each transition appears in the drawing and in its description."""
+    table = {key: to for key, to in TRANSITIONS.items() if key != removed}
+    whole, less = STATES["draw"](), STATES["draw"](table)
+    assert without_description(whole) != without_description(less)
+    assert STATES["description"](TRANSITIONS) != STATES["description"](table)
 
 
 def test_states_of_another_table() -> None:
-    """A transition between stages that the drawing has no way for yet is no silent gap."""
+    """A transition that the drawing has no route for raises."""
     with pytest.raises(KeyError):
-        STATES["picture"]({**TRANSITIONS, (Stage.START, Event.COMPLETE): Stage.AUTHENTICATED})
+        STATES["draw"]({**TRANSITIONS, (Stage.START, Event.COMPLETE): Stage.AUTHENTICATED})
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_alternative(name: str) -> None:
-    """A drawing says in words what it shows, under ids that no other drawing on a page has."""
+    """A drawing has a title and a description, with ids that are unique on a page."""
     root, stem = parsed(name), name.removesuffix(".svg")
     title, words = root.find(f"{SVG}title"), root.find(f"{SVG}desc")
     assert title is not None
@@ -114,12 +114,12 @@ def test_alternative(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_both_themes(name: str) -> None:
-    """A drawing has no colour of its own: it takes those of the page, dark or light."""
-    colours = set()
+    """A drawing uses only the colors of the page, so it works in the dark theme too."""
+    colors = set()
     for element in parsed(name).iter():
-        colours |= {value for key, value in element.items() if key in {"fill", "stroke", "color"}}
-        colours |= set(re.findall(r"(?:fill|stroke|color): ([^;]+)", element.get("style", "")))
-    assert colours <= {"none", "currentColor", "var(--color-brand-primary, #2f7fd8)"}
+        colors |= {value for key, value in element.items() if key in {"fill", "stroke", "color"}}
+        colors |= set(re.findall(r"(?:fill|stroke|color): ([^;]+)", element.get("style", "")))
+    assert colors <= {"none", "currentColor", "var(--color-brand-primary, #2f7fd8)"}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,4 +1,4 @@
-"""The example in Django, as those who mend it see it."""
+"""Error reports of the Django example."""
 
 import subprocess
 import sys
@@ -12,18 +12,18 @@ from django.test import RequestFactory
 from django.utils.module_loading import import_string
 from django.views.debug import get_exception_reporter_filter
 
-def away(request):
-    held = get_exception_reporter_filter(request).get_post_parameters(request)
-    return django_app.HttpResponse(" ".join(held.values()))
+def view(request):
+    reported = get_exception_reporter_filter(request).get_post_parameters(request)
+    return django_app.HttpResponse(" ".join(reported.values()))
 
 request = RequestFactory().post("/login", {"password": "correct horse", "code": "271828"})
 first = import_string(django_app.settings.MIDDLEWARE[0])
-print(first(away)(request).content.decode())
+print(first(view)(request).content.decode())
 """
 
 
 def test_reports(tmp_path: Path) -> None:
-    """What Django mails of an error holds neither passwords nor codes, wherever it happens."""
+    """Django's error reports contain neither passwords nor codes."""
     environment = {"SHOP_DATA": str(tmp_path / "data"), "PYTHONPATH": str(EXAMPLES)}
     done = subprocess.run(
         [sys.executable, "-c", REPORT],

@@ -1,4 +1,4 @@
-// What plain HTML cannot do: print, copy, count down, send a form once. Without it every page works.
+// Printing, copying, countdowns, and no double submits. Every page also works without JavaScript.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-print]")) {
@@ -7,7 +7,7 @@ for (const button of document.querySelectorAll("[data-print]")) {
 }
 
 for (const button of document.querySelectorAll("[data-copy]")) {
-  if (!navigator.clipboard) break; // browsers have one on secure pages only
+  if (!navigator.clipboard) break; // only available in a secure context
   button.hidden = false;
   button.addEventListener("click", async () => {
     const items = document.querySelectorAll(`#${button.dataset.copy} li`);
@@ -21,7 +21,7 @@ for (const time of document.querySelectorAll("time[data-seconds]")) {
   const show = () => {
     const left = Math.max(0, Math.ceil((end - Date.now()) / 1000));
     const [minutes, seconds] = [Math.floor(left / 60), left % 60];
-    time.textContent = minutes ? `${minutes} min ${seconds} s` : `${seconds} seconds`;
+    time.textContent = minutes ? `${minutes} min ${seconds} s` : `${seconds} ${seconds === 1 ? "second" : "seconds"}`;
   };
   show();
   setInterval(show, 1000);
@@ -34,5 +34,5 @@ for (const form of document.forms) {
   });
 }
 window.addEventListener("pageshow", () => {
-  for (const form of document.forms) delete form.dataset.sent; // after the back button it is a new page
+  for (const form of document.forms) delete form.dataset.sent; // going back allows another submit
 });

@@ -1,4 +1,4 @@
-"""A mail server that is away, as Django sees it."""
+"""An email backend for Django that always fails."""
 
 from typing import NoReturn
 
@@ -6,8 +6,8 @@ from django.core.mail.backends.base import BaseEmailBackend
 
 
 class Backend(BaseEmailBackend):
-    """Sends nothing."""
+    """Raises what SMTP raises when no server is listening."""
 
     def send_messages(self, _: object) -> NoReturn:
-        """Fail as SMTP does where nobody listens."""
+        """Raise an error."""
         raise ConnectionRefusedError
