@@ -52,5 +52,6 @@ def needs_server(item: pytest.Item) -> bool:
     if not isinstance(item, pytest.Function):
         return False
     values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    names = [*item.fixturenames, *(value for value in values if isinstance(value, str))]
+    texts = (value for value in values if isinstance(value, str))
+    names = [*item.fixturenames, *texts, *item.function.__code__.co_names]
     return any(server in name for name in names for server in SERVERS)

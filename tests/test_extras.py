@@ -1,4 +1,4 @@
-"""Packages that only some users need, where they are missing."""
+"""Packages that only some users install."""
 
 import subprocess
 import sys
@@ -21,8 +21,8 @@ FREE = [
 
 
 def without(package: str, code: str) -> subprocess.CompletedProcess[str]:
-    """Run the code in an interpreter that does not find the package."""
-    # The interpreter halts at None as it does at a package that is not installed.
+    """Run the code in an interpreter without the package."""
+    # None in sys.modules makes an import fail as if the package were not installed.
     block = f"import sys; sys.modules[{package!r}] = None; "
     report = "\nexcept ImportError as error: print(type(error).__name__, error.name, error, sep='\\n')"
     command = [sys.executable, "-I", "-W", "error", "-c", f"{block}\ntry: {code}{report}"]
@@ -31,23 +31,23 @@ def without(package: str, code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_missing(name: str) -> None:
-    """Who needs an extra that is not there is told the command that installs it."""
+    """Without an extra, the error contains the command that installs it."""
     package, code = NEEDED[name]
     kind, missing, message = without(package, code).stdout.splitlines()
     assert kind == "ModuleNotFoundError"
     assert missing.partition(".")[0] == package
-    assert message == f"{missing} is missing: pip install 'totpkit[{name}]'"
+    assert message == f"{missing} is not installed: run pip install 'totpkit[{name}]'"
 
 
 @pytest.mark.parametrize("name", NEEDED)
 @pytest.mark.parametrize("code", FREE)
 def test_not_needed(name: str, code: str) -> None:
-    """What needs no extra works without."""
+    """Code that needs no extra works without it."""
     assert without(NEEDED[name][0], code).stdout == ""
 
 
-def test_here() -> None:
-    """Where the extra is there nothing happens, and any other error passes unchanged."""
+def test_other_errors() -> None:
+    """With the extra nothing happens, and any other error passes unchanged."""
     with extra("vault"):
         pass
     error = ImportError("cannot import name 'x'", name="sqlite3")
@@ -57,7 +57,7 @@ def test_here() -> None:
 
 
 def test_cause() -> None:
-    """What the import itself said stays as the cause, and the name as an attribute."""
+    """The original error is the cause, and its name and path are kept."""
     error = ModuleNotFoundError("No module named 'x'", name="x", path="y")
     with pytest.raises(ModuleNotFoundError) as caught, extra("redis"):
         raise error

@@ -1,6 +1,7 @@
-"""Sealing secrets for storage."""
+"""Vaults, and the files that contain their keys."""
 
 import base64
+import os
 import stat
 import subprocess
 import sys
@@ -17,21 +18,24 @@ from totpkit.vault import PLAINTEXT, Vault, key_file, new_key
 
 OLD, NEW = bytes(32), bytes(range(32))
 BOTH = Vault({"2026-11": NEW, "2025-01": OLD})
+NO_KEYS = "must map one or more key ids to keys, the newest first"
+BAD_ID = "must have key ids of 1 to 64 characters from A-Z a-z 0-9 . _ -"
 BAD_KEY = (
-    "must be bytes, 32 for each id: make them with new_key(), or decode what `totpkit key` prints by base64"
+    "must contain keys of 32 bytes: "
+    "generate them with new_key(), or base64-decode the output of `totpkit key`"
 )
 raws = st.binary(min_size=1, max_size=80)
 purposes = st.sampled_from(["credential", "enrollment"])
 
 
 def test_new_key() -> None:
-    """A new key has 256 bits, and no two are equal."""
+    """A new key has 256 bits, and no two keys are equal."""
     assert len(new_key()) == 32
     assert len({new_key() for _ in range(100)}) == 100
 
 
 def test_key_file(tmp_path: Path) -> None:
-    """A file is made at the first call, for its owner alone, and has the same key ever after."""
+    """The first call creates a file that only its owner can read, and later calls return the same key."""
     file = tmp_path / "vault.key"
     key = key_file(file)
     assert len(key) == 32
@@ -41,8 +45,8 @@ def test_key_file(tmp_path: Path) -> None:
     assert key_file(tmp_path / "other.key") != key
 
 
-def test_key_file_nowhere(tmp_path: Path) -> None:
-    """Where it cannot be made, the error names the file that was asked for."""
+def test_key_file_in_missing_folder(tmp_path: Path) -> None:
+    """If the file cannot be created, the error names it, and not the temporary file."""
     file = tmp_path / "missing" / "vault.key"
     with pytest.raises(FileNotFoundError) as caught:
         key_file(file)
@@ -50,8 +54,38 @@ def test_key_file_nowhere(tmp_path: Path) -> None:
     assert caught.value.__suppress_context__
 
 
+def test_key_file_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole key is synced before the file gets its name, then the folder is, and all is closed."""
+    file = tmp_path / "vault.key"
+    calls: list[tuple[str, object]] = []
+    synced: list[int] = []
+    original_fsync, original_link = os.fsync, os.link
+
+    def fsync(descriptor: int) -> None:
+        original_fsync(descriptor)
+        synced.append(descriptor)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            assert os.path.samestat(os.fstat(descriptor), tmp_path.stat())
+            calls.append(("fsync folder", file.read_bytes()))
+        else:
+            assert not file.exists()
+            calls.append(("fsync file", os.pread(descriptor, 100, 0)))
+
+    def link(source: Path, target: Path, **options: bool) -> None:
+        original_link(source, target, **options)
+        calls.append(("link", target.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "link", link)
+    written = base64.b64encode(key_file(file)) + b"\n"
+    assert calls == [("fsync file", written), ("link", written), ("fsync folder", written)]
+    for descriptor in synced:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
 def test_key_file_race(tmp_path: Path) -> None:
-    """Of many that make the file at once, all get the same key."""
+    """Threads that create the file at the same time get the same key."""
     for number in range(50):
         file = tmp_path / f"{number}.key"
         with ThreadPoolExecutor(8) as threads:
@@ -60,7 +94,7 @@ def test_key_file_race(tmp_path: Path) -> None:
 
 
 def test_key_file_by_hand(tmp_path: Path) -> None:
-    """The file may hold what the command prints."""
+    """The file may contain the output of the command."""
     file = tmp_path / "vault.key"
     command = [sys.executable, "-m", "totpkit", "key"]
     file.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
@@ -68,38 +102,27 @@ def test_key_file_by_hand(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("T22")
-@pytest.mark.parametrize("held", [b"", b"\xff" * 44, b"c2VjcmV0", base64.b64encode(bytes(31)), b"no!" * 15])
-def test_key_file_refused(tmp_path: Path, held: bytes) -> None:
-    """A file that holds no key is named and left as it is, and its contents are not told."""
-    file = tmp_path / "vault.key"
-    file.write_bytes(held)
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 44, b"c2VjcmV0", base64.b64encode(bytes(31)), b"no!" * 15]
+)
+def test_key_file_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """A file without a key is not changed. The error contains its name in one line, and not its content."""
+    monkeypatch.chdir(tmp_path)
+    file = Path("a\nb.key")
+    file.write_bytes(content)
     with pytest.raises(InvalidParameterError) as caught:
         key_file(file)
-    wanted = "path must name a file with what `totpkit key` prints, or none yet"
-    assert str(caught.value) == f"{wanted}: {str(file)!r} holds something else"
+    wanted = "path must name a file that contains the output of `totpkit key`, or a file to create"
+    assert str(caught.value) == rf"{wanted}; 'a\nb.key' contains something else"
     assert caught.value.parameter == "path"
     assert caught.value.__context__ is None
-    assert file.read_bytes() == held
-
-
-def test_key_file_odd_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name is told as it was given, and in one line whatever is in it."""
-    monkeypatch.chdir(tmp_path)
-    Path("a\nb.key").write_bytes(b"")
-    with pytest.raises(InvalidParameterError, match=r": 'a\\nb\.key' holds something else$"):
-        key_file("a\nb.key")
-
-
-def test_key_file_out_of_reach(tmp_path: Path) -> None:
-    """Where no file can be made, the system's own error says so."""
-    with pytest.raises(FileNotFoundError):
-        key_file(tmp_path / "missing" / "vault.key")
+    assert file.read_bytes() == content
 
 
 @pytest.mark.proves("ASVS-13.3")
 @given(raws, ids, purposes)
 def test_round_trip(raw: bytes, account_id: str, purpose: str) -> None:
-    """What was sealed opens for the same account and purpose, by any vault that has the key."""
+    """A sealed secret opens for the same account and purpose, in any vault that has the key."""
     ciphers: list[Cipher] = [BOTH, PLAINTEXT]
     for cipher in ciphers:
         sealed = cipher.seal(raw, account_id=account_id, purpose=purpose)
@@ -111,18 +134,20 @@ def test_round_trip(raw: bytes, account_id: str, purpose: str) -> None:
 
 @pytest.mark.proves("ASVS-13.3")
 def test_rotation() -> None:
-    """The first key seals, all open, and only what the first has sealed is current."""
+    """The first key seals, all keys open, and only what the first key has sealed is current."""
     sealed = BOTH.seal(b"secret", account_id="a", purpose="p")
     older = Vault({"2025-01": OLD}).seal(b"secret", account_id="a", purpose="p")
     assert sealed.startswith("aesgcm:2026-11:")
     assert [BOTH.is_current(sealed), BOTH.is_current(older)] == [True, False]
     assert Vault({"2026-11": NEW}).open(sealed, account_id="a", purpose="p") == b"secret"
-    with pytest.raises(VaultError, match=r"^a stored secret is sealed with a key that is not at hand$"):
+    with pytest.raises(
+        VaultError, match=r"^a stored secret is sealed with a key that this Vault does not have"
+    ):
         Vault({"2026-11": NEW}).open(older, account_id="a", purpose="p")
 
 
 def test_format() -> None:
-    """Sealed is AES-256-GCM by the standard: nonce and box in base64; key id, purpose, account bound."""
+    """The format is AES-256-GCM: nonce and box in base64, with key id, purpose and account as context."""
     sealed = BOTH.seal(b"secret", account_id="acct-1", purpose="credential")
     box = base64.b64decode(sealed.removeprefix("aesgcm:2026-11:"), validate=True)
     context = b"totpkit\0" + b"2026-11\0credential\0acct-1"
@@ -130,14 +155,14 @@ def test_format() -> None:
 
 
 def test_nonce() -> None:
-    """No two sealings are equal."""
+    """The same secret is never sealed to the same text twice."""
     assert len({BOTH.seal(b"secret", account_id="a", purpose="p") for _ in range(100)}) == 100
 
 
 @pytest.mark.proves("T36")
 @given(raws, ids, ids, purposes, purposes)
 def test_moved(raw: bytes, account_id: str, other_id: str, purpose: str, other: str) -> None:
-    """What was sealed for one account, or one purpose, does not open for another."""
+    """A sealed secret does not open for another account or another purpose."""
     sealed = BOTH.seal(raw, account_id=account_id, purpose=purpose)
     if (account_id, purpose) != (other_id, other):
         with pytest.raises(VaultError):
@@ -148,7 +173,7 @@ def test_moved(raw: bytes, account_id: str, other_id: str, purpose: str, other: 
 @settings(max_examples=300)
 @given(st.sampled_from([16, 20, 32]), st.data())
 def test_changed(size: int, data: st.DataObject) -> None:
-    """Flipped, cut short, lengthened or put together anew: what was changed by a character does not open."""
+    """A sealed secret with any change, even of one character, does not open."""
     sealed = BOTH.seal(bytes(size), account_id="a", purpose="p")
     place = data.draw(st.integers(0, len(sealed) - 1))
     cut = data.draw(st.integers(0, 3))
@@ -162,7 +187,7 @@ def test_changed(size: int, data: st.DataObject) -> None:
 @pytest.mark.proves("T36")
 @pytest.mark.parametrize("size", [16, 17, 18, 20, 32])
 def test_every_flip(size: int) -> None:
-    """Any other character in any place of the sealed text, the last bits too, is found."""
+    """Every changed base64 digit is detected, even if only unused bits of the last one differ."""
     digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     for cipher in (BOTH, Vault({"2026-11": NEW})):
         sealed = cipher.seal(bytes(size), account_id="a", purpose="p")
@@ -175,9 +200,9 @@ def test_every_flip(size: int) -> None:
 
 @pytest.mark.proves("T36")
 def test_wrong_key() -> None:
-    """Another key under the same id does not open, nor does a key under another's id."""
+    """Neither another key with the same id nor the same key with another id opens a secret."""
     sealed = Vault({"k": OLD}).seal(b"secret", account_id="a", purpose="p")
-    changed = "a stored secret was changed, or sealed for another account or by another key"
+    changed = "a stored secret was changed, or was sealed for another account or with another key"
     with pytest.raises(VaultError, match=f"^{changed}$"):
         Vault({"k": NEW}).open(sealed, account_id="a", purpose="p")
     with pytest.raises(VaultError, match=f"^{changed}$"):
@@ -190,7 +215,7 @@ def test_wrong_key() -> None:
     | st.sampled_from(["plain:", "aesgcm:", "aesgcm:2026-11:", "aesgcm:2026-11:AAAA", ":"])
 )
 def test_any_text(text: str) -> None:
-    """Whatever else stands in a record does not open, and raises nothing but VaultError."""
+    """Any other text does not open, and raises only VaultError."""
     ciphers: list[Cipher] = [BOTH, PLAINTEXT]
     for cipher in ciphers:
         with pytest.raises(VaultError) as caught:
@@ -200,13 +225,15 @@ def test_any_text(text: str) -> None:
 
 @pytest.mark.proves("T36")
 def test_kinds_apart() -> None:
-    """What is in plain does not pass for sealed, nor sealed for plain; neither is current for the other."""
+    """A vault refuses plain text, PLAINTEXT refuses sealed text, and neither is current for the other."""
     plain = PLAINTEXT.seal(b"secret", account_id="a", purpose="p")
     sealed = BOTH.seal(b"secret", account_id="a", purpose="p")
     assert plain == "plain:c2VjcmV0"
-    with pytest.raises(VaultError, match=r"^a stored secret is not one that a Vault has sealed$"):
+    with pytest.raises(VaultError, match=r"^a stored secret was not sealed by a Vault$"):
         BOTH.open(plain, account_id="a", purpose="p")
-    with pytest.raises(VaultError, match=r"^a stored secret is not in plain text, but no vault was given$"):
+    with pytest.raises(
+        VaultError, match=r"^a stored secret is not plain text: pass the Vault that sealed it$"
+    ):
         PLAINTEXT.open(sealed, account_id="a", purpose="p")
     assert [BOTH.is_current(plain), PLAINTEXT.is_current(sealed)] == [False, False]
     assert PLAINTEXT.is_current(plain)
@@ -215,15 +242,15 @@ def test_kinds_apart() -> None:
 @pytest.mark.parametrize(
     ("keys", "problem"),
     [
-        ({}, "must map one id or more to keys, the newest first"),
-        (None, "must map one id or more to keys, the newest first"),
-        (NEW, "must map one id or more to keys, the newest first"),
-        ([("a", NEW)], "must map one id or more to keys, the newest first"),
-        ({"": NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
-        ({"a:b": NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
-        ({"\u00e9": NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
-        ({"a" * 65: NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
-        ({1: NEW}, "must have ids of 1 to 64 of A-Z a-z 0-9 . _ -"),
+        ({}, NO_KEYS),
+        (None, NO_KEYS),
+        (NEW, NO_KEYS),
+        ([("a", NEW)], NO_KEYS),
+        ({"": NEW}, BAD_ID),
+        ({"a:b": NEW}, BAD_ID),
+        ({"\u00e9": NEW}, BAD_ID),
+        ({"a" * 65: NEW}, BAD_ID),
+        ({1: NEW}, BAD_ID),
         ({"a": NEW[:16]}, BAD_KEY),
         ({"a": NEW + b"0"}, BAD_KEY),
         ({"a": "0" * 32}, BAD_KEY),
@@ -234,22 +261,29 @@ def test_kinds_apart() -> None:
     ],
 )
 def test_keys_refused(keys: dict[str, bytes], problem: str) -> None:
-    """Keys that are no keys are refused, and no message quotes them."""
+    """Wrong keys are refused, and no message contains them."""
     with pytest.raises(InvalidParameterError) as caught:
         Vault(keys)
     assert (caught.value.parameter, caught.value.problem) == ("keys", problem)
 
 
+def test_longest_key_id() -> None:
+    """A key id may have 64 characters."""
+    vault = Vault({"a" * 64: NEW})
+    sealed = vault.seal(b"secret", account_id="a", purpose="p")
+    assert vault.open(sealed, account_id="a", purpose="p") == b"secret"
+
+
 @pytest.mark.proves("T22")
 def test_shown() -> None:
-    """A vault shows the ids of its keys alone."""
+    """The repr of a vault contains only its key ids."""
     assert repr(BOTH) == "<Vault with keys 2026-11, 2025-01>"
     assert str(BOTH) == repr(BOTH)
     assert repr(PLAINTEXT) == "PLAINTEXT"
 
 
 def test_extra() -> None:
-    """PLAINTEXT needs no extra: the library behind a vault is imported when one is made, and not before."""
+    """The extra is imported when a Vault is created, so PLAINTEXT does not need it."""
     code = "import sys, totpkit.vault as v; print('cryptography' in sys.modules); v.Vault({'a': bytes(32)})"
     command = [sys.executable, "-I", "-W", "error", "-c", f"{code}; print('cryptography' in sys.modules)"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

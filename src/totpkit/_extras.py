@@ -1,11 +1,11 @@
 """Import packages that only some users need. The modules that need an extra use it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def extra(name: str) -> Iterator[None]:
+def extra(name: str) -> Generator[None]:
     """Import the packages of the extra *name* in this block.
 
     If one is missing, the ``ModuleNotFoundError`` contains the command that installs it.

@@ -66,7 +66,7 @@ class Server:
 
 
 class _Delivery:
-    """One delivery, in a thread of its own, because nothing else ends on time.
+    """One delivery, which runs in its own thread, because nothing else keeps a deadline.
 
     A socket timeout starts over with each byte, and name resolution has no timeout at all.
     """

@@ -147,4 +147,5 @@ def takes_context(function: Callable[..., object]) -> bool:
 def check_type(name: str, value: object, kind: type) -> None:
     """Raise :class:`InvalidParameterError` unless *value* is an instance of *kind*."""
     if not isinstance(value, kind):
-        raise InvalidParameterError(name, f"must be an {kind.__name__}, not {type(value).__name__}")
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise InvalidParameterError(name, f"must be {article} {kind.__name__}, not {type(value).__name__}")

@@ -110,7 +110,7 @@ class EmailTemplate:
 
 
 class SMTPMailer:
-    """A :class:`Mailer` that sends each email over an SMTP connection of its own.
+    """A :class:`Mailer` that sends each email over a new SMTP connection.
 
     *sender* is an address, or ``Acme <no-reply@acme.example>``. *security* is ``"starttls"``,
     ``"tls"`` (encrypted from the first byte) or ``"none"``, which is meant for a server on the same
@@ -119,8 +119,8 @@ class SMTPMailer:
     STARTTLS. *username* and *password* must be ASCII, and need an encrypted connection.
 
     A call returns within *timeout* seconds (0.1 to 300), whatever the server does. It raises
-    :class:`EmailError` if the server did not accept the email. If the server accepted it but its
-    reply was lost, the email is delivered all the same. Raises :class:`InvalidParameterError` for
+    :class:`EmailError` if the server did not accept the email, and also if the server accepted it
+    but its reply was lost; the email is delivered then. Raises :class:`InvalidParameterError` for
     invalid parameters.
     """
 

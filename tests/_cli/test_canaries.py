@@ -1,4 +1,4 @@
-"""Secrets and codes that must not be seen, driven through every error of every command."""
+"""Canary secrets and codes are passed through every error of every command, and never shown."""
 
 import re
 
@@ -68,7 +68,7 @@ INPUTS = (
 @pytest.mark.parametrize("misplaced", MISPLACED, ids=lambda argv: " ".join(argv)[:30])
 @pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_canary(command: str, misplaced: list[str]) -> None:
-    """A secret or a code that is put in a wrong place, or is wrong, is not repeated by any error."""
+    """No error shows a secret or a code that is wrong or in the wrong place."""
     for stdin in INPUTS:
         _assert_no_canary(play(*command.split(), *misplaced, stdin=stdin), command)
     for text in (TEXT, f"{CANARY}1", ""):
@@ -86,8 +86,8 @@ _words = st.sampled_from(
 @example(argv=["demo"], stdin=f"1\n2\n{CANARY * 200}", typing=True)
 @given(argv=st.lists(_words, max_size=6), stdin=st.sampled_from(INPUTS) | anything, typing=st.booleans())
 def test_canary_any(argv: list[str], stdin: str, *, typing: bool) -> None:
-    """Whatever stands in the arguments and the input, an error is one line that quotes no secret."""
-    clock = Clock(sleeps=1000)  # after some wrong codes the demo has to wait
+    """For any arguments and input, an error is one line without a secret."""
+    clock = Clock(sleeps=1000)  # after several wrong codes the demo waits
     played = play(*argv, stdin=stdin, typing=typing, clock=clock, ask_hidden=lambda _: f"{CANARY}!")
     _assert_no_canary(played, next((word for word in argv if word in COMMANDS), ""))
 
@@ -95,7 +95,7 @@ def test_canary_any(argv: list[str], stdin: str, *, typing: bool) -> None:
 def _assert_no_canary(played: Played, command: str) -> None:
     assert played.status in {0, 1, 2}
     if played.status == 2:
-        assert re.fullmatch(r"((   The code that it shows|Code): )*\n?totpkit: [^\n]+\n", played.err)
+        assert re.fullmatch(r"((   Code from the app|Code): )*\n?totpkit: [^\n]+\n", played.err)
         assert played.out == "" or command == "demo"
     if played.status != 0 or command not in {"uri", "qr"}:
         assert "CANARY" not in played.out + played.err
@@ -105,7 +105,7 @@ def _assert_no_canary(played: Played, command: str) -> None:
 @pytest.mark.proves("T22")
 @pytest.mark.parametrize("command", ["code", "verify", "inspect"])
 def test_canary_not_shown(command: str) -> None:
-    """A command whose purpose is not to show the secret does not show it when all goes well."""
+    """A command that need not show the secret does not show it on success either."""
     played = play(command, stdin=f"{CANARY}\n{CODE}\n")
     assert played.status in {0, 1}
     assert CANARY not in played.out + played.err

@@ -1,4 +1,4 @@
-"""What a key URI says, and what is doubtful about it."""
+"""The description of a key URI, and the warnings about it."""
 
 import pytest
 from hypothesis import assume, given, settings
@@ -9,10 +9,15 @@ from totpkit import HOTP, TOTP, Algorithm, KeyURI, Secret, Steam
 from totpkit.migration import MigrationPayload
 
 STRONG = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+ALGORITHM = "many authenticator apps ignore the algorithm and use SHA1"
+DIGITS = "many authenticator apps ignore the digits and show 6"
+PERIOD = "many authenticator apps ignore the period and use 30 s"
+NO_ISSUER = "no issuer: the phone cannot show which service the code is for"
+WEAK = "the secret is weak: RFC 4226, section 4, R6 requires 128 bits"
 
 
 def inspect(text: str) -> list[str]:
-    """Return the lines on *text*, given on standard input."""
+    """Return the lines that describe *text*, passed on standard input."""
     played = play("inspect", stdin=text)
     assert (played.status, played.err) == (0, "")
     return played.out.splitlines()
@@ -23,61 +28,44 @@ def warnings(text: str) -> list[str]:
     return [line.removeprefix("warning: ") for line in inspect(text) if line.startswith("warning: ")]
 
 
-def test_totp() -> None:
-    """A sound key URI gives its fields and no warning."""
-    assert inspect(f"otpauth://totp/Acme:alice%40example.com?secret={STRONG}&issuer=Acme") == [
-        "type       totp",
+@pytest.mark.parametrize(
+    ("kind", "more", "last"), [("totp", "", "period     30 s"), ("hotp", "&counter=7", "counter    7")]
+)
+def test_fields(kind: str, more: str, last: str) -> None:
+    """A good key URI is described by its fields, without a warning."""
+    assert inspect(f"otpauth://{kind}/Acme:alice%40example.com?secret={STRONG}&issuer=Acme{more}") == [
+        f"type       {kind}",
         "issuer     Acme",
         "account    alice@example.com",
         "secret     160 bits",
         "algorithm  SHA1",
         "digits     6",
-        "period     30 s",
-    ]
-
-
-def test_hotp() -> None:
-    """A counter stands in place of a period."""
-    assert inspect(f"otpauth://hotp/Acme:alice?secret={STRONG}&issuer=Acme&counter=7") == [
-        "type       hotp",
-        "issuer     Acme",
-        "account    alice",
-        "secret     160 bits",
-        "algorithm  SHA1",
-        "digits     6",
-        "counter    7",
+        last,
     ]
 
 
 def test_steam() -> None:
-    """Steam's codes are told from others, in either of the two ways to write them."""
+    """Both ways to write a Steam key URI are recognized."""
     expected = [
         "type       steam",
         "issuer     Steam",
         "account    alice",
         "secret     160 bits",
         "period     30 s",
-        "warning: few phone apps know Steam's codes",
+        "warning: few authenticator apps support Steam Guard codes",
     ]
     assert inspect(f"otpauth://steam/Steam:alice?secret={STRONG}&issuer=Steam") == expected
     assert inspect(f"otpauth://totp/Steam:alice?secret={STRONG}&issuer=Steam&encoder=steam") == expected
 
 
-def test_bare_secret() -> None:
-    """A secret in base32 has only a length, and perhaps a weakness."""
-    assert inspect(STRONG) == ["secret     160 bits"]
-    assert inspect("JBSW Y3DP EHPK 3PXP") == [
-        "secret     80 bits",
-        "warning: the secret is weak: RFC 4226, section 4, R6 requires 128 bits",
-    ]
-
-
 def test_payload() -> None:
-    """A migration payload gives its part of the export and the accounts in it."""
+    """A migration payload is described by its part of the export and its accounts."""
     strong = Secret.from_base32(STRONG)
     entries = (
         KeyURI(TOTP(strong), account="alice", issuer="Acme"),
-        KeyURI(HOTP(Secret.from_bytes(b"short"), 8, Algorithm.SHA256), account="bob", counter=3),
+        KeyURI(
+            HOTP(Secret.from_bytes(b"short"), digits=8, algorithm=Algorithm.SHA256), account="bob", counter=3
+        ),
     )
     assert inspect(str(MigrationPayload(entries, batch_size=2, batch_index=1))) == [
         "type       migration payload",
@@ -99,10 +87,10 @@ def test_payload() -> None:
         "algorithm  SHA256",
         "digits     8",
         "counter    3",
-        "warning: the secret is weak: RFC 4226, section 4, R6 requires 128 bits",
-        "warning: many phone apps ignore the algorithm and use SHA1",
-        "warning: many phone apps ignore the digits and show 6",
-        "warning: no issuer: the phone cannot say whose code it is",
+        f"warning: {WEAK}",
+        f"warning: {ALGORITHM}",
+        f"warning: {DIGITS}",
+        f"warning: {NO_ISSUER}",
     ]
 
 
@@ -111,21 +99,22 @@ def test_payload() -> None:
     [
         ("issuer=Acme", []),
         ("issuer=Acme&algorithm=SHA1&digits=6&period=30", []),
-        ("issuer=Acme&algorithm=sha512", ["many phone apps ignore the algorithm and use SHA1"]),
-        ("issuer=Acme&digits=7", ["many phone apps ignore the digits and show 6"]),
-        ("issuer=Acme&period=60", ["many phone apps ignore the period and use 30 s"]),
-        ("", ["no issuer: the phone cannot say whose code it is"]),
+        ("issuer=Acme&algorithm=sha512", [ALGORITHM]),
+        ("issuer=Acme&digits=7", [DIGITS]),
+        ("issuer=Acme&period=60", [PERIOD]),
+        ("", [NO_ISSUER]),
     ],
 )
 def test_warnings(parameters: str, expected: list[str]) -> None:
-    """Each parameter that phones ignore gets its warning, and the others none."""
+    """Each parameter that apps ignore has a warning, and the others have none."""
     assert warnings(f"otpauth://totp/alice?secret={STRONG}&{parameters}") == expected
 
 
-@pytest.mark.parametrize(("nbytes", "weak"), [(15, True), (16, False)])
-def test_weak(nbytes: int, weak: bool) -> None:  # noqa: FBT001 - a column of the table
-    """A secret of fewer than 128 bits is called weak."""
-    assert bool(warnings(Secret.from_bytes(bytes(nbytes)).to_base32())) == weak
+@pytest.mark.parametrize(("nbytes", "expected"), [(15, [WEAK]), (16, [])])
+def test_weak(nbytes: int, expected: list[str]) -> None:
+    """A base32 secret is described by its length, and has a warning if that is below 128 bits."""
+    text = Secret.from_bytes(bytes(nbytes)).to_base32()
+    assert inspect(text) == [f"secret     {8 * nbytes} bits", *(f"warning: {each}" for each in expected)]
 
 
 @pytest.mark.parametrize(
@@ -135,32 +124,32 @@ def test_weak(nbytes: int, weak: bool) -> None:  # noqa: FBT001 - a column of th
         ("Acme%3Aalice", "Acme", []),
         ("Acme:%20alice", "Acme", []),
         ("alice", "Acme", []),
-        ("Acme:alice", "Other", ["the label names another issuer: Acme"]),
-        ("acme:alice", "Acme", ["the label names another issuer: acme"]),
+        ("Acme:alice", "Other", ["the label contains a different issuer: Acme"]),
+        ("acme:alice", "Acme", ["the label contains a different issuer: acme"]),
         ("Ac%20me:alice", "Ac+me", []),
         ("A:B:alice", "A:B", []),
-        ("A%E2%80%AE:alice", "Acme", [r"the label names another issuer: A\u202e"]),
+        ("A%E2%80%AE:alice", "Acme", [r"the label contains a different issuer: A\u202e"]),
     ],
 )
 @pytest.mark.parametrize("order", ["secret={0}&issuer={1}", "%69ssuer={1}&secret={0}"])
 def test_label(label: str, issuer: str, expected: list[str], order: str) -> None:
-    """A label that names another issuer than the parameter is told, where it is plain."""
+    """A label with a different issuer than the parameter has a warning, if it is certain."""
     assert warnings(f"otpauth://totp/{label}?{order.format(STRONG, issuer)}") == expected
 
 
 @settings(max_examples=50)
 @given(key_uris)
 def test_own_label(uri: KeyURI) -> None:
-    """No key URI of ours is said to name two issuers."""
-    assert not [warning for warning in warnings(str(uri)) if "another" in warning]
+    """No key URI that the library builds has that warning."""
+    assert not [warning for warning in warnings(str(uri)) if "different" in warning]
 
 
 @pytest.mark.proves("T22")
 @settings(max_examples=50)
 @given(uri_totps | hotps | steams)
 def test_no_secret(otp: TOTP | HOTP | Steam) -> None:
-    """No secret is shown, whatever codes are inspected."""
-    assume(len(otp.secret) >= 5)  # a shorter one could stand there by chance
+    """The secret is never shown."""
+    assume(len(otp.secret) >= 5)  # a shorter one could be there by chance
     shown = "\n".join(inspect(str(KeyURI(otp, account="alice", issuer="Acme"))))
     assert otp.secret.to_base32() not in shown
     assert otp.secret.grouped() not in shown

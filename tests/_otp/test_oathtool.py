@@ -1,4 +1,4 @@
-"""Agreement with oathtool of the OATH Toolkit, on a few thousand random inputs."""
+"""Comparison with oathtool of the OATH Toolkit, on a few thousand random inputs."""
 
 import os
 import shutil
@@ -10,9 +10,9 @@ from hypothesis import given, settings, strategies as st
 from tests.support.strategies import algorithms, digits, periods, raw_secrets
 from totpkit import HOTP, TOTP, Algorithm, Secret
 
-WINDOW = 49  # steps after the first that one call prints
+WINDOW = 49  # steps after the first for which one call prints codes
 OATHTOOL = shutil.which("oathtool")
-# In CI a missing oathtool must not pass for agreement; elsewhere it is the Debian package oathtool.
+# In CI, a missing oathtool fails. Elsewhere, install the Debian package oathtool to run these tests.
 needs_oathtool = pytest.mark.skipif(
     OATHTOOL is None and os.environ.get("CI") != "true", reason="oathtool is not installed"
 )
@@ -31,7 +31,7 @@ def oathtool(raw: bytes, *options: str) -> list[str]:
 @given(raw_secrets, digits, st.integers(0, 2**63 - 1 - WINDOW))
 def test_hotp(raw: bytes, places: int, counter: int) -> None:
     """The codes of 50 counters in a row are oathtool's."""
-    hotp = HOTP(Secret.from_bytes(raw), places)
+    hotp = HOTP(Secret.from_bytes(raw), digits=places)
     codes = oathtool(raw, "--hotp", f"--digits={places}", f"--counter={counter}")
     assert codes == [hotp.at(counter + after) for after in range(WINDOW + 1)]
 
@@ -41,8 +41,8 @@ def test_hotp(raw: bytes, places: int, counter: int) -> None:
 @settings(max_examples=80)
 @given(raw_secrets, digits, algorithms, periods, st.integers(0, 2**36), st.integers(0, 2**36))
 def test_totp(raw: bytes, places: int, algorithm: Algorithm, period: int, t0: int, elapsed: int) -> None:
-    """The codes of 50 steps in a row are oathtool's, by every hash, length, period and first step."""
-    totp = TOTP(Secret.from_bytes(raw), places, algorithm, period, t0)
+    """The codes of 50 steps in a row are oathtool's, for every hash, length, period and t0."""
+    totp = TOTP(Secret.from_bytes(raw), digits=places, algorithm=algorithm, period=period, t0=t0)
     now = t0 + elapsed
     options = [f"--totp={algorithm}", f"--digits={places}", f"--time-step-size={period}s"]
     codes = oathtool(raw, *options, f"--start-time=@{t0}", f"--now=@{now}")

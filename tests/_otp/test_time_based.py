@@ -1,4 +1,4 @@
-"""What every kind of code that changes with the clock can do."""
+"""What all codes that change with time have in common."""
 
 import datetime as dt
 import inspect
@@ -18,11 +18,9 @@ from tests.support.strategies import (
     misspellings,
     narrow_windows,
     spellings,
-    steams,
     timed,
     times,
     totps,
-    uri_totps,
     windows,
 )
 from totpkit import TOTP, Accepted, InvalidParameterError, Reason, Rejected, Steam, Window
@@ -34,41 +32,22 @@ LETTERS = naive_otp.STEAM + naive_otp.STEAM.lower()
 @pytest.mark.proves("RFC6238-4.2")
 @given(totps, times)
 def test_step(totp: TOTP, moment: float) -> None:
-    """A step is the integer floor of the time since t0 over the period, exactly, for floats too."""
+    """A step is the floor of the time since t0 divided by the period, exactly, for floats too."""
     moment += totp.t0
     if Fraction(moment) - totp.t0 < 2**64:
         assert (Fraction(moment) - totp.t0) // totp.period == totp.step(moment)
 
 
-@pytest.mark.proves("RFC6238-4.2")
-def test_far_times() -> None:
-    """Times beyond 32 bits work, to the last counter of 64 bits and not beyond."""
-    totp = TOTP(RFC_SECRET, period=1)
-    assert naive_otp.decimal(RFC_SECRET.to_bytes(), 2**32) == totp.at(2**32)
-    assert naive_otp.decimal(RFC_SECRET.to_bytes(), LAST_COUNTER) == totp.at(LAST_COUNTER)
-    with pytest.raises(
-        InvalidParameterError, match=r"^time must be Unix seconds from 0 to 18446744073709551615, not "
-    ):
-        totp.at(LAST_COUNTER + 1)
-
-
 @given(timed, times)
 def test_at(codes: Timed, moment: float) -> None:
-    """The code at a time is the code of its step by an independent implementation."""
+    """The code at a time is that of its step in the second implementation."""
     moment += codes.t0
     assert independent(codes, codes.step(moment)) == codes.at(moment)
 
 
-def test_now() -> None:
-    """The code now is that of the system's clock."""
-    for codes in (TOTP(RFC_SECRET, period=3600), Steam(RFC_SECRET)):
-        before = codes.at(time.time())
-        assert codes.now() in {before, codes.at(time.time())}
-
-
 @given(totps, st.integers(0, 2**34), st.integers(0, 7))
 def test_remaining(totp: TOTP, seconds: int, eighths: int) -> None:
-    """After the remaining seconds the next step begins, and not before."""
+    """The next step begins exactly after the remaining seconds."""
     moment = totp.t0 + seconds + eighths / 8
     left = totp.remaining(moment)
     assert 0 < left <= totp.period
@@ -82,27 +61,48 @@ def test_remaining(totp: TOTP, seconds: int, eighths: int) -> None:
 @example(TOTP(RFC_SECRET), math.ulp(0.0))
 @example(TOTP(RFC_SECRET), -0.0)
 def test_remaining_bounds(totp: TOTP, moment: float) -> None:
-    """Some of the step always remains, and never more than all of it, whatever floats do."""
+    """More than nothing and at most a whole step remains, also where floats are inexact."""
     assert 0 < totp.remaining(moment + totp.t0) <= totp.period
 
 
-@pytest.mark.parametrize("method", ["at", "step", "remaining"])
 @pytest.mark.parametrize("moment", [-1, -0.5, math.nan, math.inf, True, None, "0", dt.datetime.now(dt.UTC)])
-def test_bad_times(method: str, moment: object) -> None:
-    """What is no time is refused wherever one is asked for."""
-    with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds"):
-        getattr(TOTP(RFC_SECRET), method)(moment)
+def test_bad_times(moment: object) -> None:
+    """Anything but Unix seconds is rejected by every method that takes a time."""
+    totp = TOTP(RFC_SECRET)
+    for method in (totp.at, totp.step, totp.remaining):
+        with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds"):
+            method(moment)  # type: ignore[arg-type]
     if moment is not None:
         with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds"):
-            TOTP(RFC_SECRET).verify("123456", at=moment)  # type: ignore[arg-type]
+            totp.verify("123456", at=moment)  # type: ignore[arg-type]
 
 
-def test_before_t0() -> None:
-    """A time before the first step is refused with what would be right."""
-    with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds from 100 to \d+, not 99$"):
-        TOTP(RFC_SECRET, t0=100).at(99)
+@pytest.mark.proves("RFC6238-4.2")
+def test_first_and_last_time() -> None:
+    """Times from t0 to the last 64-bit counter work, also beyond 32 bits, and no others."""
+    totp = TOTP(RFC_SECRET, period=1, t0=100)
+    for counter in (0, 2**32, LAST_COUNTER):
+        assert naive_otp.decimal(RFC_SECRET.to_bytes(), counter) == totp.at(100 + counter)
+    limits = f"from 100 to {100 + LAST_COUNTER}"
+    for moment in (99, 101 + LAST_COUNTER):
+        with pytest.raises(
+            InvalidParameterError, match=f"^time must be Unix seconds {limits}, not {moment}$"
+        ):
+            totp.at(moment)
 
 
+def test_system_clock() -> None:
+    """Without a time, the system clock decides."""
+    for codes in (TOTP(RFC_SECRET, period=3600), Steam(RFC_SECRET)):
+        before = codes.at(time.time())
+        assert codes.now() in {before, codes.at(time.time())}
+        assert codes.verify(codes.now())
+        assert not codes.verify(codes.at(0), at=10**6)
+        moment = time.time()
+        assert codes.resync(codes.at(moment - codes.period), codes.at(moment))
+
+
+@pytest.mark.proves("RFC6238-5.2-window")
 @settings(max_examples=300)
 @given(timed, times, windows, drifts, st.none() | st.integers(-50, 20), st.integers(-20, 20), st.data())
 def test_verify(
@@ -114,22 +114,22 @@ def test_verify(
     offset: int,
     data: st.DataObject,
 ) -> None:
-    """Whatever is asked, the answer is that of the rule written independently with sets."""
+    """The result is that of the second implementation, for any arguments."""
     moment += codes.t0
     now = codes.step(moment)
     step = min(max(now + offset, 0), LAST_COUNTER)
     code = independent(codes, step)
-    typed = data.draw(spellings(code) | misspellings(code) | anything)
+    text = data.draw(spellings(code) | misspellings(code) | anything)
     last_step = None if since is None else max(now + since, 0)
     low, high = now + drift - window.past, now + drift + window.future
     expected = naive_otp.verify(
-        lambda step: independent(codes, step), form(codes), typed, low=low, high=high, last_step=last_step
+        lambda step: independent(codes, step), form(codes), text, low=low, high=high, last_step=last_step
     )
-    answer = codes.verify(typed, at=moment, window=window, last_step=last_step, drift=drift)
+    result = codes.verify(text, at=moment, window=window, last_step=last_step, drift=drift)
     if isinstance(expected, int):
-        assert Accepted(expected, expected - now) == answer
+        assert Accepted(expected, expected - now) == result
     else:
-        assert Rejected(Reason(expected)) == answer
+        assert Rejected(Reason(expected)) == result
 
 
 @pytest.mark.proves("T32")
@@ -137,58 +137,20 @@ def test_verify(
 def test_no_text_raises(
     codes: Timed, text: str, moment: float, window: Window, drift: int, last_step: int | None
 ) -> None:
-    """No text raises, surrogates too, with any state and at any time."""
-    answer = codes.verify(text, at=moment + codes.t0, window=window, last_step=last_step, drift=drift)
-    assert isinstance(answer, Accepted | Rejected)
+    """No text raises, including lone surrogates, with any state and at any time."""
+    result = codes.verify(text, at=moment + codes.t0, window=window, last_step=last_step, drift=drift)
+    assert isinstance(result, Accepted | Rejected)
 
 
-@pytest.mark.proves("T32")
-@given(uri_totps | steams, anything)
-def test_no_text_raises_now(codes: Timed, text: str) -> None:
-    """No text raises by the system's clock."""
-    assert isinstance(codes.verify(text), Accepted | Rejected)
-
-
-def test_verify_now() -> None:
-    """Without a time the system's clock decides."""
-    for codes in (TOTP(RFC_SECRET), Steam(RFC_SECRET)):
-        assert codes.verify(codes.now())
-        assert not codes.verify(codes.at(0), at=10**6)
-
-
-@pytest.mark.proves("RFC6238-5.2-window")
-@given(timed, st.integers(10**4, 2**33), narrow_windows, drifts)
-def test_window(codes: Timed, moment: int, window: Window, drift: int) -> None:
-    """Exactly the codes of the window's steps, moved by the drift, are accepted."""
-    moment += codes.t0 + 20 * codes.period
-    now = codes.step(moment)
-    accepted = {independent(codes, now + drift + offset) for offset in range(-window.past, window.future + 1)}
-    for offset in range(-15, 16):
-        code = independent(codes, now + offset)
-        assert (code in accepted) == bool(codes.verify(code, at=moment, window=window, drift=drift))
-
-
-@pytest.mark.proves("RFC6238-5.2-window")
-def test_rfc_preset() -> None:
-    """The RFC preset accepts one past step and no future one."""
-    assert accepted_offsets(Window.RFC) == [-1, 0]
-    assert accepted_offsets(Window.DEFAULT) == [-1, 0, 1]
-
-
-@pytest.mark.proves("ASVS-6.5.5")
-def test_asvs_preset() -> None:
-    """The ASVS preset accepts the code of the current step alone."""
-    assert accepted_offsets(Window.ASVS) == [0]
-
-
-def test_drift() -> None:
-    """An acceptance says how far the prover's clock is ahead; a drift passed in moves the window there."""
+@pytest.mark.proves("RFC6238-5.2-window", "ASVS-6.5.5")
+@pytest.mark.parametrize(
+    ("window", "accepted"), [(Window.ASVS, [0]), (Window.RFC, [-1, 0]), (Window.DEFAULT, [-1, 0, 1])]
+)
+def test_presets(window: Window, accepted: list[int]) -> None:
+    """ASVS accepts only the current step, RFC one past step too, and the default one future step too."""
     totp = TOTP(RFC_SECRET)
-    assert totp.verify(totp.at(1030), at=1000) == Accepted(34, drift=1)
-    assert totp.verify(totp.at(970), at=1000) == Accepted(32, drift=-1)
-    assert totp.verify(totp.at(1090), at=1000) == Rejected(Reason.MISMATCH)
-    assert totp.verify(totp.at(1090), at=1000, drift=2) == Accepted(36, drift=3)
-    assert totp.verify(totp.at(1000), at=1000, drift=2) == Rejected(Reason.MISMATCH)
+    codes = {offset: totp.at(3000 + 30 * offset) for offset in range(-12, 13)}
+    assert accepted == [offset for offset, code in codes.items() if totp.verify(code, at=3000, window=window)]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +172,7 @@ def test_drift() -> None:
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
-    """The caller's mistakes raise, with what would be right, also beside a malformed code."""
+    """The caller's mistakes raise, with a malformed code too, and the message says what is allowed."""
     for code in ("123456", "x"):
         with pytest.raises(InvalidParameterError) as caught:
             TOTP(RFC_SECRET).verify(**{"code": code, "at": 59} | arguments)  # type: ignore[arg-type]
@@ -218,7 +180,7 @@ def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
 
 
 def test_far_state() -> None:
-    """State from far away, which only a broken clock or table can bring, is refused without raising."""
+    """A last step or drift that only a broken clock or table can produce is rejected without raising."""
     totp = TOTP(RFC_SECRET)
     code = totp.at(59)
     assert totp.verify(code, at=59, last_step=2**70) == Rejected(Reason.REPLAYED)
@@ -230,7 +192,7 @@ def test_far_state() -> None:
 @pytest.mark.proves("T24")
 @pytest.mark.parametrize("codes", [TOTP(RFC_SECRET), Steam(RFC_SECRET)])
 def test_every_step_of_the_window(codes: Timed) -> None:
-    """Right or wrong, first or last, spent or not: the same steps are computed, one code each."""
+    """The same steps are computed, once each, for right, wrong and spent codes."""
     computed: list[int] = []
     number_at = codes._number_at
 
@@ -249,25 +211,15 @@ def test_every_step_of_the_window(codes: Timed) -> None:
 
 @pytest.mark.proves("RFC6238-3-R4")
 def test_period_belongs_to_the_codes() -> None:
-    """The time step is part of the codes, and nothing passed at verification can change it."""
+    """The time step is part of the TOTP, and no argument of ``verify`` can change it."""
     assert "period" not in inspect.signature(Timed.verify).parameters
     minute, half = TOTP(RFC_SECRET, period=60), TOTP(RFC_SECRET)
     assert minute.verify(minute.at(600), at=600) == Accepted(10)
     assert not half.verify(minute.at(600), at=600)
 
 
-def accepted_offsets(window: Window) -> list[int]:
-    """Return how far from the current step the codes that the window accepts are."""
-    totp = TOTP(RFC_SECRET)
-    return [
-        offset
-        for offset in range(-12, 13)
-        if totp.verify(totp.at(3000 + 30 * offset), at=3000, window=window)
-    ]
-
-
 def independent(codes: Timed, step: int) -> str:
-    """Return the code of a step by the second implementation."""
+    """Return the code of a step in the second implementation."""
     raw = codes.secret.to_bytes()  # type: ignore[attr-defined]
     if isinstance(codes, TOTP):
         return naive_otp.decimal(raw, step, codes.digits, codes.algorithm)

@@ -1,7 +1,8 @@
-"""TOTP, the codes that change with the clock."""
+"""TOTP."""
 
 import copy
 import dataclasses
+import inspect
 import pickle
 
 import pyotp
@@ -20,7 +21,7 @@ from tests.support.strategies import (
     uri_totps,
 )
 from tests.vectors import load
-from totpkit import TOTP, Algorithm, InvalidParameterError, KeyURI, Secret, qr
+from totpkit import HOTP, TOTP, Algorithm, InvalidParameterError, KeyURI, Secret, qr
 
 APPENDIX_B = load("rfc6238")
 
@@ -28,7 +29,7 @@ APPENDIX_B = load("rfc6238")
 @pytest.mark.proves("RFC6238-B", "RFC6238-4.2")
 @pytest.mark.parametrize("vector", APPENDIX_B["codes"])
 def test_appendix_b(vector: dict[str, int | str]) -> None:
-    """Steps and codes are those of Appendix B, with the seed of each hash, to the year 2603."""
+    """Steps and codes are those of Appendix B, with the seed for each hash, to the year 2603."""
     raw = bytes.fromhex(APPENDIX_B["secrets"][vector["algorithm"]])
     totp = TOTP(Secret.from_bytes(raw), digits=8, algorithm=Algorithm[str(vector["algorithm"])])
     assert vector["code"] == totp.at(vector["time"])
@@ -36,21 +37,16 @@ def test_appendix_b(vector: dict[str, int | str]) -> None:
     assert totp.verify(vector["code"], at=vector["time"])
 
 
-def test_seeds() -> None:
-    """The seeds of Appendix B are 20, 32 and 64 bytes long, each as its hash."""
-    assert [len(bytes.fromhex(seed)) for seed in APPENDIX_B["secrets"].values()] == [20, 32, 64]
-
-
 @given(raw_secrets, digits, algorithms, periods, st.integers(0, 2**40))
 def test_second_implementation(raw: bytes, places: int, algorithm: Algorithm, period: int, time: int) -> None:
-    """The codes are those of an independent implementation."""
-    totp = TOTP(Secret.from_bytes(raw), places, algorithm, period)
+    """The codes are those of the second implementation."""
+    totp = TOTP(Secret.from_bytes(raw), digits=places, algorithm=algorithm, period=period)
     assert naive_otp.decimal(raw, time // period, places, algorithm) == totp.at(time)
 
 
 @given(pyotp_totps, pyotp_times)
 def test_pyotp(totp: TOTP, time: int) -> None:
-    """The codes are those of pyotp, told the parameters by a key URI that it reads."""
+    """The codes are those of pyotp, which gets the parameters from the key URI."""
     peer = pyotp.parse_uri(totp.uri(account="alice", issuer="Acme"))
     assert isinstance(peer, pyotp.TOTP)
     assert peer.at(time) == totp.at(time)
@@ -59,7 +55,7 @@ def test_pyotp(totp: TOTP, time: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"secret": "JBSWY3DP"}, "secret must be a Secret, made by Secret.from_base32 for one, not str"),
+        ({"secret": "JBSWY3DP"}, "secret must be a Secret, for example from Secret.from_base32, not str"),
         ({"digits": 5}, "digits must be an int from 6 to 8, not 5"),
         ({"digits": 9}, "digits must be an int from 6 to 8, not 9"),
         ({"digits": "6"}, "digits must be an int from 6 to 8, not str"),
@@ -75,8 +71,8 @@ def test_pyotp(totp: TOTP, time: int) -> None:
         ),
     ],
 )
-def test_refused(arguments: dict[str, object], message: str) -> None:
-    """Parameters of the wrong type or out of range are refused with what would be right."""
+def test_bad_parameters(arguments: dict[str, object], message: str) -> None:
+    """Parameters of the wrong type or out of range are rejected, and the message says what is allowed."""
     with pytest.raises(InvalidParameterError) as caught:
         TOTP(**{"secret": RFC_SECRET} | arguments)  # type: ignore[arg-type]
     assert message == str(caught.value)
@@ -90,58 +86,63 @@ def test_bounds(arguments: dict[str, int]) -> None:
 
 
 def test_value() -> None:
-    """Equal parameters make equal codes, which cannot be changed but can be copied."""
-    totp = TOTP(RFC_SECRET, 8, Algorithm.SHA256, 60, 5)
-    assert totp == TOTP(RFC_SECRET, digits=8, algorithm=Algorithm.SHA256, period=60, t0=5)
-    assert hash(totp) == hash(TOTP(RFC_SECRET, 8, Algorithm.SHA256, 60, 5))
+    """A TOTP is an immutable value that can be copied but not pickled."""
+    totp = TOTP(RFC_SECRET, digits=8, algorithm=Algorithm.SHA256, period=60, t0=5)
+    assert totp == dataclasses.replace(totp) == copy.deepcopy(copy.copy(totp))
+    assert hash(totp) == hash(dataclasses.replace(totp))
     assert totp != dataclasses.replace(totp, t0=0)
-    assert totp == copy.deepcopy(copy.copy(totp))
     with pytest.raises(dataclasses.FrozenInstanceError):
         totp.period = 30  # type: ignore[misc]
-    with pytest.raises(TypeError, match=r"^a Secret cannot be pickled"):
+    with pytest.raises(TypeError, match=r"^Secret cannot be pickled"):
         pickle.dumps(totp)
 
 
-def test_replaced() -> None:
-    """Codes made from others by replacing a parameter are computed by the new one."""
-    totp = dataclasses.replace(TOTP(RFC_SECRET), digits=8)
-    assert totp.at(59) == "94287082"
+@pytest.mark.parametrize("kind", [TOTP, HOTP])
+def test_keyword_only(kind: type[TOTP | HOTP]) -> None:
+    """Only the secret can be passed by position."""
+    parameters = [*inspect.signature(kind).parameters.values()][1:]
+    assert {parameter.kind for parameter in parameters} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_replace() -> None:
+    """Replacing a parameter changes the codes."""
+    assert dataclasses.replace(TOTP(RFC_SECRET), digits=8).at(59) == "94287082"
 
 
 def test_repr() -> None:
-    """What is printed tells the parameters and not the secret."""
+    """The repr shows the parameters and not the secret."""
     parameters = "digits=6, algorithm=<Algorithm.SHA1: 'SHA1'>, period=30, t0=0"
     assert f"TOTP(secret=<Secret of 20 bytes>, {parameters})" == repr(TOTP(RFC_SECRET))
 
 
 @pytest.mark.proves("RFC6238-3-R4")
 @given(uri_totps)
-def test_parameters_travel(totp: TOTP) -> None:
-    """The time step, and all else that a code depends on, travels in the key URI."""
+def test_parameters_in_uri(totp: TOTP) -> None:
+    """The key URI contains the time step and everything else that a code depends on."""
     assert totp == KeyURI.parse(totp.uri(account="alice")).otp
 
 
 def test_uri() -> None:
-    """The key URI leaves out what is the default, and names everything else."""
+    """The key URI omits default values, and quotes the names."""
     secret = Secret.from_base32("JBSWY3DPEHPK3PXP")
     assert TOTP(secret).uri(account="alice") == "otpauth://totp/alice?secret=JBSWY3DPEHPK3PXP"
-    full = TOTP(secret, 8, Algorithm.SHA512, 60).uri(account="alice@example.com", issuer="Acme & Söhne")
-    assert full == (
+    totp = TOTP(secret, digits=8, algorithm=Algorithm.SHA512, period=60)
+    assert totp.uri(account="alice@example.com", issuer="Acme & Söhne") == (
         "otpauth://totp/Acme%20%26%20S%C3%B6hne:alice%40example.com?secret=JBSWY3DPEHPK3PXP"
         "&issuer=Acme%20%26%20S%C3%B6hne&algorithm=SHA512&digits=8&period=60"
     )
 
 
 def test_t0_has_no_uri() -> None:
-    """Codes that begin at another time than phones do have no key URI, and no picture."""
+    """A TOTP with another t0 than authenticator apps use has no key URI and no QR code."""
     totp = TOTP(RFC_SECRET, t0=1)
     for draw in (totp.uri, totp.qr):
-        with pytest.raises(InvalidParameterError, match=r"^t0 must be 0 in a key URI: phones know no other$"):
+        with pytest.raises(InvalidParameterError, match=r"^t0 must be 0 in a key URI; authenticator apps "):
             draw(account="alice")
 
 
 def test_qr() -> None:
-    """The picture is that of the key URI."""
+    """The QR code contains the key URI."""
     totp = TOTP(RFC_SECRET)
     uri = totp.uri(account="alice", issuer="Acme")
     assert qr(uri).svg() == totp.qr(account="alice", issuer="Acme").svg()

@@ -14,7 +14,7 @@ from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.stores.test_failing_stores import ACCOUNT, assert_recovered, assert_refuses_all
+from tests.stores.test_failing_stores import assert_survives
 from tests.support.authenticators import POLICY, App, wrong
 from tests.support.database_servers import Server, postgresql_at
 from tests.support.django_project import database, options_of
@@ -180,15 +180,15 @@ def test_committed(caller: Caller, account: str) -> None:
 def test_caller_holds_the_lock(library: CallerOn, tmp_path: Path) -> None:
     """While the caller holds SQLite's write lock, every call fails and nothing is spent or counted."""
     with library(f"sqlite:///{tmp_path}/x.db", "visits") as caller:
-        app = App(store=caller.store)
-        phone = app.enroll(ACCOUNT)
-        before = caller.store.load(ACCOUNT)
-        with caller.transaction() as execute:
-            execute("CREATE TABLE visits (name text)")
-            execute(insert(caller))
-            assert_refuses_all(app, phone, "OperationalError")
-        assert app.events == []
-        assert_recovered(app, phone, before)
+
+        @contextmanager
+        def locked() -> Iterator[None]:
+            with caller.transaction() as execute:
+                execute("CREATE TABLE visits (name text)")
+                execute(insert(caller))
+                yield
+
+        assert_survives(caller.store, locked(), "OperationalError")
 
 
 @pytest.mark.proves("T12")
@@ -201,8 +201,8 @@ def test_atomic_requests(caller: DjangoCaller, url: str, account: str) -> None:
     results = []
 
     def view(_: HttpRequest) -> HttpResponse:
+        assert connections[caller.alias].in_atomic_block
         with caller.transaction() as execute:
-            assert connections[caller.alias].in_atomic_block
             if "sqlite" not in url:
                 execute(insert(caller))
             results.append(app.auth.verify(account, code))

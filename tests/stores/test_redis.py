@@ -1,5 +1,6 @@
-"""RedisStore and AsyncRedisStore, against a real server."""
+"""RedisStore and AsyncRedisStore, on a real server."""
 
+import asyncio
 import select
 import socket
 import threading
@@ -13,8 +14,7 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from tests.support.database_servers import HOST, Server, free_port, redis_at, running_redis, wait_until
-from tests.support.store_urls import run_with
+from tests.support.database_servers import HOST, Server, running_redis, wait_until
 from totpkit import AsyncStore, InvalidParameterError, Store, StoreError
 from totpkit.stores.redis import AsyncRedisStore, RedisStore
 from totpkit.testing import AsyncStoreContract, StoreContract
@@ -29,12 +29,12 @@ class TestRedis(StoreContract):
             yield
 
     def make_store(self) -> Store:
-        """Return a store on the client of the test."""
+        """Return a store on the test's client."""
         return RedisStore(self.client)
 
 
 class TestAsyncRedis(AsyncStoreContract):
-    """So it does awaited."""
+    """Redis passes the async suite."""
 
     @pytest.fixture(autouse=True)
     def _client(self, redis_url: str) -> Iterator[None]:
@@ -43,7 +43,7 @@ class TestAsyncRedis(AsyncStoreContract):
         self.run(self.client.aclose())
 
     def make_async_store(self) -> AsyncStore:
-        """Return a store on the client of the test."""
+        """Return a store on the test's client."""
         return AsyncRedisStore(self.client)
 
 
@@ -55,7 +55,7 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 
 
 def test_prefix(client: redis.Redis, account: str) -> None:
-    """Stores with different prefixes have nothing in common, and the prefix stands before the id."""
+    """Stores with different prefixes share no records, and a key is the prefix and the account id."""
     one, other = RedisStore(client, prefix="one:"), RedisStore(client, prefix="other:")
     assert one.swap(account, None, b"record") is True
     assert other.load(account) is None
@@ -64,16 +64,31 @@ def test_prefix(client: redis.Redis, account: str) -> None:
     assert client.keys(f"*{account}") == []
 
 
-@pytest.mark.parametrize("kind", [RedisStore, AsyncRedisStore])
-def test_decoding_client(kind: Any) -> None:
-    """A client that decodes what it reads is refused: records are bytes."""
-    library = redis if kind is RedisStore else redis.asyncio
-    with pytest.raises(InvalidParameterError, match=r"^client must be made with decode_responses=False"):
-        kind(library.Redis(decode_responses=True))
+@pytest.mark.parametrize(
+    ("client_options", "options", "message"),
+    [
+        ({"decode_responses": True}, {}, "client must be created with decode_responses=False, because"),
+        ({}, {"prefix": 5}, "prefix must be a str, not int"),
+        ({}, {"prefix": None}, "prefix must be a str, not NoneType"),
+        ({}, {"prefix": b"totpkit:"}, "prefix must be a str, not bytes"),
+        ({}, {"wait_replicas": -1}, "wait_replicas must be an int from 0 to 100, not -1"),
+        ({}, {"wait_replicas": 1.5}, "wait_replicas must be an int from 0 to 100, not 1.5"),
+        ({}, {"wait_seconds": 0}, "wait_seconds must be a number from 0.001 to 60, not 0"),
+        ({}, {"wait_seconds": 61}, "wait_seconds must be a number from 0.001 to 60, not 61"),
+    ],
+)
+@pytest.mark.parametrize("library", [redis, redis.asyncio])
+def test_options_refused(
+    library: Any, client_options: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    """A client that decodes replies and a parameter of the wrong type or out of range are refused."""
+    store = RedisStore if library is redis else AsyncRedisStore
+    with pytest.raises(InvalidParameterError, match=f"^{message}"):
+        store(library.Redis(**client_options), **options)
 
 
-def test_decoding_pool(client: redis.Redis, account: str) -> None:
-    """Text from a client that decodes after all is a failure, not a record."""
+def test_decoded_reply(client: redis.Redis, account: str) -> None:
+    """If a client decodes a reply later, the text is an error and not a record."""
     store = RedisStore(client)
     assert store.swap(account, None, b"record") is True
     client.set_response_callback("GET", lambda _, **options: f"text, {options}")
@@ -81,18 +96,8 @@ def test_decoding_pool(client: redis.Redis, account: str) -> None:
         store.load(account)
 
 
-@pytest.mark.parametrize(
-    "options", [{"wait_replicas": -1}, {"wait_replicas": 1.5}, {"wait_seconds": 0}, {"wait_seconds": 61}]
-)
-def test_options(client: redis.Redis, options: dict[str, float]) -> None:
-    """Numbers out of range are refused."""
-    (name,) = options
-    with pytest.raises(InvalidParameterError, match=f"^{name} must be "):
-        RedisStore(client, **options)
-
-
 def test_script_forgotten(client: redis.Redis, account: str) -> None:
-    """A server that has forgotten the script, as after a restart, is taught it again."""
+    """If the server no longer knows the script, for example after a restart, it is loaded again."""
     store, waiting = RedisStore(client), RedisStore(client, wait_replicas=1, wait_seconds=0.001)
     assert store.swap(account, None, b"one") is True
     client.script_flush()
@@ -103,8 +108,8 @@ def test_script_forgotten(client: redis.Redis, account: str) -> None:
     assert store.load(account) == b"three"
 
 
-def test_not_ours(client: redis.Redis, account: str) -> None:
-    """A key of another type under our prefix is a failure."""
+def test_other_type(client: redis.Redis, account: str) -> None:
+    """A key of another type with our prefix is an error."""
     client.lpush(f"totpkit:{account}", "1")
     store = RedisStore(client)
     for work in (lambda: store.load(account), lambda: store.swap(account, None, b"1")):
@@ -112,36 +117,36 @@ def test_not_ours(client: redis.Redis, account: str) -> None:
             work()
 
 
-# Answers that get lost.
+# Lost replies.
 
 
 @contextmanager
-def losing_answers(port: int) -> Iterator[tuple[int, list[int]]]:
-    """Give a port that leads to the server's, and how many answers to a swap it will lose.
+def losing_replies(port: int) -> Iterator[tuple[int, list[int]]]:
+    """Give a port that forwards to the server, and a list with the number of swap replies to lose.
 
-    Whoever loses one sees the connection close, after the server has done what it was asked.
+    When a reply is lost, the client's connection closes after the server has run the command.
     """
     with closing(socket.create_server((HOST, 0))) as listener, socket.socket() as stop:
         to_lose = [0]
 
-        def relay(there: socket.socket) -> None:
-            with there, closing(socket.create_connection((HOST, port))) as server:
+        def forward(client_end: socket.socket) -> None:
+            with client_end, closing(socket.create_connection((HOST, port))) as server:
                 lose = False
                 while True:
-                    (readable, *_), _, _ = select.select([there, server], [], [], 10)
-                    said = readable.recv(1 << 16)
-                    if not said or (lose and readable is server):
+                    (readable, *_), _, _ = select.select([client_end, server], [], [], 10)
+                    data = readable.recv(1 << 16)
+                    if not data or (lose and readable is server):
                         return
-                    if readable is there and b"EVALSHA" in said and to_lose[0]:
+                    if readable is client_end and b"EVALSHA" in data and to_lose[0]:
                         to_lose[0] -= 1
                         lose = True
-                    (server if readable is there else there).sendall(said)
+                    (server if readable is client_end else client_end).sendall(data)
 
         def serve() -> None:
-            while (there := listener.accept()[0]).getpeername() != stop.getsockname():
-                threads.append(threading.Thread(target=relay, args=(there,)))
+            while (client_end := listener.accept()[0]).getpeername() != stop.getsockname():
+                threads.append(threading.Thread(target=forward, args=(client_end,)))
                 threads[-1].start()
-            there.close()
+            client_end.close()
 
         threads = [threading.Thread(target=serve)]
         threads[0].start()
@@ -154,50 +159,37 @@ def losing_answers(port: int) -> Iterator[tuple[int, list[int]]]:
 
 
 @pytest.mark.parametrize("waiting", [False, True])
-def test_lost_answer(redis_server: Server, account: str, *, waiting: bool) -> None:
-    """A client that asks again after it has lost an answer is told of its own write, each time once."""
+def test_lost_reply(redis_server: Server, client: redis.Redis, account: str, *, waiting: bool) -> None:
+    """A client that retries after a lost reply gets the result of its own write."""
     options = {"wait_replicas": 1, "wait_seconds": 0.001} if waiting else {}
-    again = Retry(NoBackoff(), 1)
     with (
-        losing_answers(redis_server.port) as (port, to_lose),
-        redis.Redis(HOST, port, retry=again) as client,
-        redis.Redis(HOST, redis_server.port) as direct,
+        losing_replies(redis_server.port) as (port, to_lose),
+        redis.Redis(HOST, port, retry=Retry(NoBackoff(), 1)) as unlucky,
     ):
-        store, plain = RedisStore(client, **options), RedisStore(direct)
-        swap = store.swap if not waiting else lambda *values: acknowledged(store, *values)
+        store, plain = RedisStore(unlucky, **options), RedisStore(client)
+        swap = swap_without_replica if waiting else RedisStore.swap
         assert plain.swap(account, None, b"0") is True
-        assert swap(account, b"0", b"1") is True
+        assert swap(store, account, b"0", b"1") is True
         to_lose[0] = 1
-        assert swap(account, b"1", b"2") is True
+        assert swap(store, account, b"1", b"2") is True
         assert to_lose == [0]
         assert plain.load(account) == b"2"
         to_lose[0] = 1
-        assert swap(account, b"1", b"3") is False
+        assert swap(store, account, b"1", b"3") is False
         to_lose[0] = 2
         with pytest.raises(StoreError, match=r"^the store did not answer: ConnectionError$"):
             store.swap(account, b"2", b"4")
         assert plain.load(account) == b"4"
-
-
-def test_lost_answer_to_a_removal(redis_server: Server, account: str) -> None:
-    """A removal whose answer is lost leaves no mark: asked again, it tells that it did nothing. It did."""
-    with (
-        losing_answers(redis_server.port) as (port, to_lose),
-        redis.Redis(HOST, port, retry=Retry(NoBackoff(), 1)) as client,
-        redis.Redis(HOST, redis_server.port) as direct,
-    ):
-        store, plain = RedisStore(client), RedisStore(direct)
-        assert store.swap(account, None, b"1") is True
+        # A deletion leaves nothing that could name its swap, so the retry returns False.
         to_lose[0] = 1
-        assert store.swap(account, b"1", None) is False
-        assert to_lose == [0]
+        assert swap(store, account, b"4", None) is False
         assert plain.load(account) is None
         to_lose[0] = 1
-        assert store.swap(account, None, None) is True
+        assert swap(store, account, None, None) is True
 
 
-def acknowledged(store: Store, account: str, old: bytes, new: bytes) -> bool:
-    """Swap by a store that waits for a replica where there is none."""
+def swap_without_replica(store: Store, account: str, old: bytes | None, new: bytes | None) -> bool:
+    """Swap with a store that waits for a replica when there is none, and return whether it wrote."""
     try:
         return store.swap(account, old, new)
     except StoreError as error:
@@ -209,7 +201,7 @@ def acknowledged(store: Store, account: str, old: bytes, new: bytes) -> bool:
 
 @pytest.fixture
 def replica(redis_server: Server) -> Iterator[Server]:
-    """Give a replica of the server, up to date."""
+    """Give a replica of the server that is up to date."""
     follow = ("--replicaof", f"{HOST} {redis_server.port}")
     with running_redis(*follow) as server, redis.Redis(HOST, redis_server.port) as client:
         client.set("before", "replicas")
@@ -217,9 +209,9 @@ def replica(redis_server: Server) -> Iterator[Server]:
         yield server
 
 
-def test_replica(redis_server: Server, replica: Server, account: str) -> None:
-    """With a replica that acknowledges, a write passes; it is on the replica then."""
-    with redis.Redis(HOST, redis_server.port) as client, redis.Redis(HOST, replica.port) as other:
+def test_replica(client: redis.Redis, replica: Server, account: str) -> None:
+    """A write that a replica acknowledges succeeds, and is then on the replica."""
+    with redis.Redis(HOST, replica.port) as other:
         store = RedisStore(client, wait_replicas=1, wait_seconds=10)
         assert store.swap(account, None, b"one") is True
         assert RedisStore(other).load(account) == b"one"
@@ -228,11 +220,12 @@ def test_replica(redis_server: Server, replica: Server, account: str) -> None:
         assert RedisStore(other).load(account) is None
 
 
-def test_replica_later(redis_server: Server, replica: Server, account: str) -> None:
-    """So it does awaited."""
+def test_replica_async(redis_url: str, replica: Server, account: str) -> None:
+    """The async store waits for replicas too."""
+    assert replica
 
-    async def work(_: AsyncStore) -> None:
-        async with redis.asyncio.Redis(host=HOST, port=redis_server.port) as client:
+    async def work() -> None:
+        async with redis.asyncio.Redis.from_url(redis_url) as client:
             store = AsyncRedisStore(client, wait_replicas=1, wait_seconds=10)
             assert await store.swap(account, None, b"one") is True
             assert await store.swap(account, None, b"two") is False
@@ -240,35 +233,18 @@ def test_replica_later(redis_server: Server, replica: Server, account: str) -> N
             with pytest.raises(StoreError, match=r"^fewer than 2 replicas acknowledged"):
                 await impatient.swap(account, b"one", b"two")
 
-    run_with(redis_at(replica), work)
+    asyncio.run(work())
 
 
-def test_silent_replica(redis_server: Server, replica: Server, account: str) -> None:
-    """With a replica that says nothing, a write is a failure, though it may stand."""
-    with redis.Redis(HOST, redis_server.port) as client:
-        store, hasty = (RedisStore(client, wait_replicas=1, wait_seconds=seconds) for seconds in (10, 0.2))
-        assert store.swap(account, None, b"one") is True
-        with replica.paused(), pytest.raises(StoreError, match=r"^fewer than 1 replicas acknowledged"):
-            hasty.swap(account, b"one", b"two")
-        assert store.load(account) == b"two"
-        assert store.swap(account, b"two", b"three") is True
-
-
-def test_replica_gone(redis_server: Server, replica: Server, account: str) -> None:
-    """With the replica gone, a write is a failure; a lost race is none."""
-    with redis.Redis(HOST, redis_server.port) as client:
-        store, hasty = (RedisStore(client, wait_replicas=1, wait_seconds=seconds) for seconds in (10, 0.2))
-        assert store.swap(account, None, b"one") is True
-        replica.stop()
-        with pytest.raises(StoreError, match=r"^fewer than 1 replicas acknowledged the write"):
-            hasty.swap(account, b"one", b"two")
-        assert hasty.swap(account, b"one", b"three") is False
-
-
-def test_nobody_there(account: str) -> None:
-    """With no server at all every call is a failure that names the driver's class alone."""
-    with redis.Redis(HOST, free_port(), retry=Retry(NoBackoff(), 0)) as client:
-        store = RedisStore(client)
-        for work in (lambda: store.load(account), lambda: store.swap(account, None, b"one")):
-            with pytest.raises(StoreError, match=r"^the store did not answer: ConnectionError$"):
-                work()
+def test_silent_replica(client: redis.Redis, replica: Server, account: str) -> None:
+    """If the replica does not acknowledge in time, a write is an error, but it may have been done."""
+    store, impatient = (RedisStore(client, wait_replicas=1, wait_seconds=seconds) for seconds in (10, 0.2))
+    assert store.swap(account, None, b"one") is True
+    with replica.paused(), pytest.raises(StoreError, match=r"^fewer than 1 replicas acknowledged the write"):
+        impatient.swap(account, b"one", b"two")
+    assert store.load(account) == b"two"
+    assert store.swap(account, b"two", b"three") is True
+    replica.stop()
+    with pytest.raises(StoreError, match=r"^fewer than 1 replicas acknowledged the write"):
+        impatient.swap(account, b"three", b"four")
+    assert impatient.swap(account, b"three", b"five") is False

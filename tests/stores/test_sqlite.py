@@ -1,4 +1,4 @@
-"""SQLiteStore: what it has besides the contract - its file, its connections, forks."""
+"""SQLiteStore: its file, its connections and forks. Failures are in test_failing_stores."""
 
 import gc
 import os
@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from totpkit.testing import StoreContract
 
 
 class TestSQLite(StoreContract):
-    """A file passes the suite, with a store of its own for each thread."""
+    """A file passes the suite with one store per thread."""
 
     @pytest.fixture(autouse=True)
     def _path(self, tmp_path: Path) -> Iterator[None]:
@@ -31,13 +32,13 @@ class TestSQLite(StoreContract):
             store.close()
 
     def make_store(self) -> Store:
-        """Return a store of its own on the file."""
+        """Return a new store on the file."""
         self.stores.append(SQLiteStore(self.path))
         return self.stores[-1]
 
 
 class TestOneStore(StoreContract):
-    """So it does with one store for all threads."""
+    """A file passes the suite with one store for all threads."""
 
     @pytest.fixture(autouse=True)
     def _store(self, tmp_path: Path) -> Iterator[None]:
@@ -45,51 +46,46 @@ class TestOneStore(StoreContract):
             yield
 
     def make_store(self) -> Store:
-        """Return the store of the test."""
+        """Return the test's store."""
         return self.store
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Give a path where no file is yet."""
+    """Give the path of a file that does not exist yet."""
     return tmp_path / "totpkit.db"
 
 
-@pytest.mark.parametrize("name", [":memory:", "", ".", "folder/:memory:"])
-def test_memory_refused(name: str) -> None:
-    """A database in memory, which nobody shares and nothing survives, is refused."""
-    with pytest.raises(InvalidParameterError, match=r"^path must be a file"):
-        SQLiteStore(name)
-
-
-@pytest.mark.parametrize("timeout", [-1, float("nan"), 3601, "10", None])
-def test_timeout_refused(path: Path, timeout: float) -> None:
-    """A timeout out of range is refused, before there is a file."""
-    with pytest.raises(InvalidParameterError, match=r"^timeout must be "):
-        SQLiteStore(path, timeout=timeout)
-    assert not path.exists()
+@pytest.mark.parametrize(
+    ("name", "timeout", "problem"),
+    [
+        *((name, 10, "path must name a file") for name in (":memory:", "", ".", "folder/:memory:")),
+        *(("x.db", timeout, "timeout must be ") for timeout in (-1, float("nan"), 3601, "10", None)),
+    ],
+)
+def test_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, timeout: Any, problem: str
+) -> None:
+    """A database in memory and a timeout out of range are refused before a file is created."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidParameterError, match=f"^{problem}"):
+        SQLiteStore(name, timeout=timeout)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_kept(path: Path) -> None:
-    """What one store has written another reads, after both processes and files were closed."""
+    """Closing a store leaves only its file. A closed store, or another one, opens the file again."""
     with closing(SQLiteStore(path)) as store:
         assert store.swap("a", None, b"one") is True
-    assert [path.name] == [file.name for file in path.parent.iterdir()]
-    with closing(SQLiteStore(str(path))) as store:
+        store.close()
+        assert [path.name] == [file.name for file in path.parent.iterdir()]
         assert store.load("a") == b"one"
-
-
-def test_usable_after_close(path: Path) -> None:
-    """A closed store opens its file again when it is called."""
-    store = SQLiteStore(path)
-    store.close()
-    assert store.swap("a", None, b"one") is True
-    store.close()
-    store.close()
+    with closing(SQLiteStore(str(path))) as other:
+        assert other.load("a") == b"one"
 
 
 def test_durable(path: Path) -> None:
-    """Each connection writes ahead and syncs at every commit."""
+    """Each connection uses a write-ahead log and syncs at every commit."""
     with closing(SQLiteStore(path)) as store:
         assert store.swap("a", None, b"one") is True
         (connection,) = store._idle
@@ -99,7 +95,7 @@ def test_durable(path: Path) -> None:
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_modes(path: Path, umask: int) -> None:
-    """The file and its log are their owner's alone to read, whatever the umask."""
+    """Only the owner can read the file and its log, whatever the umask."""
     code = (
         f"import os, sys; os.umask({umask}); from totpkit.stores.sqlite import SQLiteStore;"
         " store = SQLiteStore(sys.argv[1]); store.swap('a', None, b'one');"
@@ -110,7 +106,7 @@ def test_modes(path: Path, umask: int) -> None:
 
 
 def test_mode_kept(path: Path) -> None:
-    """A file that exists keeps the mode that it was given."""
+    """An existing file keeps its mode."""
     path.touch(mode=0o640)
     path.chmod(0o640)
     with closing(SQLiteStore(path)) as store:
@@ -119,7 +115,7 @@ def test_mode_kept(path: Path) -> None:
 
 
 def test_relative_path(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relative path means one file, wherever the process goes: a daemon goes to the root."""
+    """A relative path stays the same file when the process changes its working directory, as daemons do."""
     monkeypatch.chdir(path.parent)
     with closing(SQLiteStore(path.name)) as store:
         assert store.swap("a", None, b"one") is True
@@ -129,10 +125,10 @@ def test_relative_path(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_locks_kept(path: Path) -> None:
-    """Opening another connection gives up no lock of the process: others leave the log alone.
+    """Opening another connection drops no lock of the process, so other processes keep the log.
 
-    Whoever takes himself for the last one to close the file deletes its log, and what is
-    written to a deleted log is lost: a code would be accepted again.
+    A process that seems to be the last one to close the file deletes its log. Writes to a deleted
+    log are lost, and a code would be accepted again.
     """
     code = (
         "import sys; from totpkit.stores.sqlite import SQLiteStore; store = SQLiteStore(sys.argv[1]);"
@@ -146,40 +142,40 @@ def test_locks_kept(path: Path) -> None:
         assert in_process(code, path) == "b'two'"
 
 
-def test_file_made_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No thread connects to a new file before the descriptor that made it is closed."""
-    said: list[str] = []
+def test_file_created_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread connects to a new file before the descriptor that created it is closed."""
+    steps: list[str] = []
     opened = threading.Event()
 
     def slow_open(*args: int) -> int:
         descriptor = os_open(*args)
-        said.append("opened")
+        steps.append("opened")
         opened.set()
         return descriptor
 
     def slow_close(descriptor: int) -> None:
         threading.Event().wait(0.1)
-        said.append("closed")
+        steps.append("closed")
         os_close(descriptor)
 
     def connect(*args: object, **options: object) -> sqlite3.Connection:
-        said.append("connected")
+        steps.append("connected")
         return sqlite_connect(*args, **options)
 
     os_open, os_close, sqlite_connect = os.open, os.close, sqlite3.connect
     monkeypatch.setattr(sqlite.os, "open", slow_open)
     monkeypatch.setattr(sqlite.os, "close", slow_close)
     monkeypatch.setattr(sqlite.sqlite3, "connect", connect)
-    maker = threading.Thread(target=lambda: SQLiteStore(path).close())
-    maker.start()
+    creator = threading.Thread(target=lambda: SQLiteStore(path).close())
+    creator.start()
     assert opened.wait(10)
     SQLiteStore(path).close()
-    maker.join()
-    assert said == ["opened", "closed", "connected", "connected"]
+    creator.join()
+    assert steps == ["opened", "closed", "connected", "connected"]
 
 
 def test_connections_reused(path: Path) -> None:
-    """One thread needs one connection."""
+    """One thread uses one connection."""
     with closing(SQLiteStore(path)) as store:
         assert store.at_rest
         assert store.load("a") is None
@@ -191,7 +187,7 @@ def test_connections_reused(path: Path) -> None:
 
 
 def test_failed_connection_closed(path: Path) -> None:
-    """A connection that has failed is closed, and the next call opens a new one."""
+    """A failed connection is closed, and the next call opens a new one."""
     with closing(SQLiteStore(path)) as store:
         assert store.load("a") is None
         (connection,) = store._idle
@@ -207,7 +203,7 @@ def test_failed_connection_closed(path: Path) -> None:
 
 
 def test_dropped_store(path: Path) -> None:
-    """A store that nobody holds any more closes its connections."""
+    """A store without references closes its connections."""
     store = SQLiteStore(path)
     assert store.load("a") is None
     (connection,) = store._idle
@@ -218,20 +214,8 @@ def test_dropped_store(path: Path) -> None:
     assert [path.name] == [file.name for file in path.parent.iterdir()]
 
 
-def test_locked(path: Path) -> None:
-    """Who finds the file locked waits as long as was said, and then is not answered."""
-    with closing(SQLiteStore(path, timeout=0.05)) as store, closing(sqlite3.connect(path)) as other:
-        assert store.swap("a", None, b"one") is True
-        other.execute("BEGIN IMMEDIATE")
-        assert store.load("a") == b"one"  # readers don't wait
-        with pytest.raises(StoreError, match=r"^the store did not answer: OperationalError$"):
-            store.swap("a", b"one", b"two")
-        other.rollback()
-        assert store.swap("a", b"one", b"two") is True
-
-
 def test_locked_while_opening(path: Path) -> None:
-    """Who finds a new file locked tries until the timeout, and then is not answered."""
+    """If a new file is locked, opening it is retried until the timeout."""
     with closing(sqlite3.connect(path, check_same_thread=False)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StoreError, match=r"^the store did not answer: OperationalError$"):
@@ -242,12 +226,27 @@ def test_locked_while_opening(path: Path) -> None:
         unlock.join()
 
 
+def test_mode_behind_a_link(tmp_path: Path) -> None:
+    """Only the owner can read a file that is created behind a symbolic link."""
+    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
+    with closing(SQLiteStore(tmp_path / "link.db")) as store:
+        assert store.swap("acct-1", None, b"one")
+    assert stat.S_IMODE((tmp_path / "real.db").stat().st_mode) == 0o600
+
+
+def test_unwritable_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that may not be written is refused at once, not at the first write."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(StoreError, match="PermissionError"):
+        SQLiteStore(path)
+
+
 # Forks.
 
 
 @pytest.mark.parametrize("ending", ["sys.exit(0)", "os._exit(0)"])
 def test_fork(path: Path, ending: str) -> None:
-    """A store that was used before a fork works in the parent and in the child, whoever ends first."""
+    """A store that was used before a fork works in the parent and in the child, whichever ends first."""
     code = f"""
 import os, sys
 from totpkit.stores.sqlite import SQLiteStore
@@ -271,12 +270,12 @@ print(store.load("a"), len(store._idle))
 
 
 def test_fork_of_threads(path: Path) -> None:
-    """A fork while threads use the store leaves the child nothing of theirs."""
+    """A fork while threads use the store does not disturb the child."""
     code = """
 import os, sys, threading, warnings
 from totpkit.stores.sqlite import SQLiteStore
 
-warnings.simplefilter("ignore", DeprecationWarning)  # to fork with threads is discouraged
+warnings.simplefilter("ignore", DeprecationWarning)  # Python discourages forks with threads
 store, end = SQLiteStore(sys.argv[1]), threading.Event()
 
 def count(name):
@@ -304,10 +303,10 @@ print("done")
 
 
 def test_fork_keeps_nothing_open(path: Path) -> None:
-    """What a child has written stays, though its parent was the one that had the file open.
+    """A write of the child is kept, although its parent had the file open.
 
-    A child that took over its parent's connections, or opened others beside them, would hold
-    no lock, and whoever closes the file next would delete the log that it writes to.
+    A child that used its parent's connections, or opened new ones beside them, would hold no lock.
+    The next process to close the file would delete the log that the child writes to.
     """
     code = """
 import os, subprocess, sys
@@ -340,7 +339,7 @@ print(store.load("a"))
 
 
 def test_unannounced_fork(path: Path) -> None:
-    """A child that Python was not told of is not answered if it has inherited an open file, else it is."""
+    """After a fork that Python did not know of, the child's calls fail only if it inherited an open file."""
     code = """
 import ctypes, os, sys
 from totpkit import StoreError
@@ -357,14 +356,14 @@ assert store.load("a") == b"one"
 (connection,) = store._idle
 child = fork()
 if not child:
-    for shut in (store, other, store):
+    for each in (store, other, store):
         try:
-            shut.swap("a", b"one", b"two")
+            each.swap("a", b"one", b"two")
         except StoreError as error:
             assert "fork" in str(error)
         else:
             os._exit(1)
-        shut.close()
+        each.close()
     del store
     connection.execute("SELECT 1")  # it is still open
     os._exit(0)
@@ -374,39 +373,46 @@ print(store.load("a"), connection in store._idle)
     assert in_process(code, path) == "b'one' True"
 
 
-def test_foreign(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connections of another process are neither used nor closed; without any, work goes on."""
-    monkeypatch.setattr(sqlite, "_forks", sqlite._Forks())
+@pytest.fixture
+def guard(monkeypatch: pytest.MonkeyPatch) -> sqlite._ForkGuard:
+    """Give a fork guard of the test's own."""
+    guard = sqlite._ForkGuard()
+    monkeypatch.setattr(sqlite, "_fork_guard", guard)
+    return guard
+
+
+def test_foreign(path: Path, guard: sqlite._ForkGuard) -> None:
+    """Connections of another process are neither used nor closed. Without any, the store just works."""
     store = SQLiteStore(path)
-    monkeypatch.setattr(sqlite._forks, "_pid", -1)
+    guard._pid = -1
     assert store.load("a") is None
-    assert sqlite._forks._pid == os.getpid()
-    monkeypatch.setattr(sqlite._forks, "_pid", -1)
+    assert guard._pid == os.getpid()
+    guard._pid = -1
     (connection,) = store._idle
-    with pytest.raises(StoreError, match=r"^a SQLiteStore was open at a fork that Python was not told of"):
+    with pytest.raises(
+        StoreError, match=r"^a SQLiteStore was open during a fork that Python did not know of"
+    ):
         store.load("a")
     store.close()
     assert connection.execute("SELECT 1").fetchone() == (1,)
-    monkeypatch.undo()
+    guard._pid = os.getpid()
     store.close()
 
 
-def test_hooks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fork waits for a call that goes on, closes what is at rest, and holds off new calls."""
-    forks = sqlite._Forks()
-    monkeypatch.setattr(sqlite, "_forks", forks)
-    store, said, begun = SQLiteStore(path), [], threading.Event()
-    forks.hold_off()
+def test_hooks(path: Path, guard: sqlite._ForkGuard) -> None:
+    """A fork waits for running calls, closes idle connections and delays new calls."""
+    store, at_rest, begun = SQLiteStore(path), [], threading.Event()
+    guard.begin_call()
 
     def fork() -> None:
         begun.set()
-        forks.before()
-        said.append(store.at_rest)
+        guard.before_fork()
+        at_rest.append(store.at_rest)
         threading.Event().wait(0.1)
-        said.append(store.at_rest)
-        forks.in_parent()
-        forks.before()
-        forks.in_child()
+        at_rest.append(store.at_rest)
+        guard.after_fork_in_parent()
+        guard.before_fork()
+        guard.after_fork_in_child()
 
     assert store.load("a") is None
     assert not store.at_rest
@@ -414,35 +420,19 @@ def test_hooks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     forking.start()
     assert begun.wait(10)
     threading.Event().wait(0.05)
-    assert said == []
-    forks.let_go()
-    while not said:
+    assert at_rest == []
+    guard.end_call()
+    while not at_rest:
         threading.Event().wait(0.001)
     assert store.load("a") is None
-    assert said == [True, True]
+    assert at_rest == [True, True]
     forking.join()
     store.close()
 
 
 def in_process(code: str, path: Path) -> str:
-    """Return what the code prints in a Python of its own, with the path as its argument."""
+    """Return the output of the code in a new process, with the path as its argument."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", code, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=path.parent, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.strip()
-
-
-def test_mode_behind_a_link(tmp_path: Path) -> None:
-    """A file that is made behind a link, too, is its owner's alone."""
-    (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
-    store = SQLiteStore(tmp_path / "link.db")
-    assert store.swap("acct-1", None, b"one")
-    store.close()
-    assert stat.S_IMODE((tmp_path / "real.db").stat().st_mode) == 0o600
-
-
-def test_refused_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that may not be written is refused at once, and not at the first write."""
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(StoreError, match="PermissionError"):
-        SQLiteStore(tmp_path / "totpkit.db")

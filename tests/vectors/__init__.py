@@ -1,4 +1,4 @@
-"""Published test vectors as data; each file names its source."""
+"""Published test vectors as data. Each file names its source."""
 
 import json
 from pathlib import Path
@@ -6,5 +6,5 @@ from typing import Any
 
 
 def load(name: str) -> dict[str, Any]:
-    """Return the vectors in the file of that name."""
+    """Return the vectors in the file with this name."""
     return json.loads((Path(__file__).parent / f"{name}.json").read_text(encoding="utf-8"))

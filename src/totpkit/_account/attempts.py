@@ -101,7 +101,7 @@ def reserve(record: Record, context: Context) -> tuple[Record, Rejected | None]:
 def settle(record: Record, reserved: Record, context: Context) -> Record:
     """Return the record after a reserved attempt turned out to be right.
 
-    If the login goes on, only the failure that was counted in advance is taken back, together with
+    If the login continues, only the failure that was counted in advance is taken back, together with
     its wait unless another failure has been counted since.
     """
     if context.restrictions.completes:

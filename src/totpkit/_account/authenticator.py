@@ -64,8 +64,8 @@ class Authenticator:
         """Generate a secret and keep it pending. Show it to the user, then confirm it with its first code.
 
         An enrolled device keeps working until then. The same *binding* (a session id, say) gets the
-        same secret until it expires, after 10 minutes by default. Any other binding gets a new secret
-        in its place, so that a secret that was shown to one login is never confirmed by another.
+        same secret until it expires, after 10 minutes by default. Any other binding replaces it with a
+        new one, so that a secret that was shown to one login is never confirmed by another.
         *label* is what the authenticator app shows for the account.
 
         Raises :class:`InvalidParameterError` for a *label* that apps cannot show.

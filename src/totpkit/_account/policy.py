@@ -10,8 +10,7 @@ from totpkit._otp.secret import LARGEST_BYTES, STRONG_BYTES
 from totpkit._otp.totp import LONGEST_PERIOD, PERIOD
 from totpkit._otp.truncation import DIGITS, Algorithm
 from totpkit._otp.window import WIDEST, Window
-from totpkit._validation import checked_int, checked_number
-from totpkit.errors import InvalidParameterError
+from totpkit._validation import check_type, checked_int, checked_number
 
 _DEFAULT_THROTTLE = Throttle()
 
@@ -47,13 +46,9 @@ class Policy:
     longest_period: int = LONGEST_PERIOD  # seconds, for imports too
 
     def __post_init__(self) -> None:
-        for name, value, kind in (
-            ("algorithm", self.algorithm, Algorithm),
-            ("window", self.window, Window),
-            ("throttle", self.throttle, Throttle),
-        ):
-            if not isinstance(value, kind):
-                raise InvalidParameterError(name, f"must be {kind.__name__}, not {type(value).__name__}")
+        check_type("algorithm", self.algorithm, Algorithm)
+        check_type("window", self.window, Window)
+        check_type("throttle", self.throttle, Throttle)
         checked_int("digits", self.digits, DIGITS[0], DIGITS[-1])
         checked_int("longest_period", self.longest_period, 1, LONGEST_PERIOD)
         checked_int("period", self.period, 1, self.longest_period)

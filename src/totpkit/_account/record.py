@@ -16,7 +16,7 @@ from totpkit._otp.truncation import Algorithm
 
 
 class SealedSecret(NamedTuple):
-    """A sealed secret and what the app that scanned it was told with it. It never changes."""
+    """A sealed secret, with the parameters and names in its QR code. It never changes."""
 
     sealed: str
     digits: int

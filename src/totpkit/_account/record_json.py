@@ -55,7 +55,7 @@ def write_record(record: Record, *, revision: int) -> bytes:
     """Write a record in the current version, with a new revision.
 
     Raises :class:`RecordError` for counters that could not be read back. No counting gets that far,
-    but whoever can write to the store could store such a number.
+    but someone who can write to the store could store such a number.
     """
     if max(revision, record.generation) > COUNTERS:
         raise RecordError("record counters out of range")

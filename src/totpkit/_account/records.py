@@ -11,7 +11,7 @@ from totpkit._account.sealing import Sealing
 from totpkit._otp.result import Rejected
 from totpkit._otp.truncation import COUNTERS
 from totpkit._ports import AsyncStore, Cipher
-from totpkit._validation import Clock, check_methods, whole_seconds
+from totpkit._validation import Clock, check_methods, check_type, whole_seconds
 from totpkit.errors import InvalidParameterError, StoreError
 
 T = TypeVar("T")
@@ -123,8 +123,7 @@ def check_components(
     """Raise :class:`InvalidParameterError` for components that an authenticator cannot use."""
     check_methods("store", store, "load", "swap")
     check_methods("vault", vault, "seal", "open", "is_current")
-    if not isinstance(policy, Policy):
-        raise InvalidParameterError("policy", f"must be a Policy, not {type(policy).__name__}")
+    check_type("policy", policy, Policy)
     if not callable(clock):
         raise InvalidParameterError("clock", f"must be callable, not {type(clock).__name__}")
     if on_event is not None and not callable(on_event):

@@ -55,7 +55,7 @@ class Sealing(NamedTuple):
         return self.open(secret, PENDING)
 
     def promote(self, secret: SealedSecret) -> SealedSecret:
-        """Return a pending secret sealed as that of a confirmed device."""
+        """Return a pending secret, sealed again as the secret of a confirmed device."""
         return secret._replace(sealed=self._seal(self._open(secret, PENDING), ENROLLED))
 
     def reseal(self, record: Record) -> Record:

@@ -3,7 +3,7 @@
 The records are in a SQLite file. It is deleted at the end unless the user named one.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -143,7 +143,7 @@ def demo(console: Console, *, auto: bool, file: str | None = None) -> int:
 
 
 @contextmanager
-def _open_store(file: str | None) -> Iterator[SQLiteStore]:
+def _open_store(file: str | None) -> Generator[SQLiteStore]:
     with (
         TemporaryDirectory(prefix="totpkit-demo-") as folder,
         closing(_store(str(Path(folder, "demo.db")) if file is None else file)) as store,
@@ -193,7 +193,7 @@ def _run(app: _App) -> None:
     app.print_rejection(app.expect_challenge(result))
     app.submit_codes(challenge, lambda: user.code(_NEXT_CODE_PROMPT, steps=1))
     console.print("5. Can a login begin with the code?")
-    _show_first_factor_error(app)
+    _show_first_factor_error(app, AuthFlow)
     console.print('Done. You can delete the account "Demo" from your phone.')
 
 
@@ -225,9 +225,8 @@ def _show_enrollment(challenge: Challenge, app: _App) -> None:
     console.print(f"   Secret: {prompt.secret}", *hints)
 
 
-def _show_first_factor_error(app: _App) -> None:
-    # Annotated like this, so that the mistake reaches Python. A type checker rejects AuthFlow(TotpCode(...)).
-    new_flow: Callable[..., AuthFlow] = AuthFlow
+def _show_first_factor_error(app: _App, new_flow: Callable[..., AuthFlow]) -> None:
+    # A type checker rejects AuthFlow(TotpCode(...)), so the class is passed as a callable without types.
     try:
         new_flow(TotpCode(app.auth), name="demo", keys=[token_bytes(32)])
     except FirstFactorError as error:

@@ -15,7 +15,7 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from totpkit._account.enrollment import hash_binding
-from totpkit._login.transitions import Stage
+from totpkit._login.transitions import ANSWERS, Stage
 from totpkit._otp.result import Reason
 from totpkit._unpicklable import Unpicklable
 from totpkit.errors import InvalidParameterError
@@ -46,7 +46,7 @@ JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
 """What the decoder returns. An ``int`` counts as a ``float`` here."""
 
 _TICKET_FIELDS, _PROOF_FIELDS = 10, 5
-_STAGES = frozenset(stage.value for stage in Stage)
+_STAGES = frozenset(stage.value for stage in ANSWERS)
 
 _log = logging.getLogger("totpkit")
 

@@ -48,7 +48,7 @@ def write_field(number: int, value: int | bytes) -> bytes:
 
 def _read_varint(message: bytes, place: int) -> tuple[int, int]:
     value = 0
-    for shift in range(0, _WORD + 6, 7):
+    for shift in range(0, _WORD, 7):
         byte, place = _read_bytes(message, place, 1)
         value |= (byte[0] & _LOW_BITS) << shift
         if byte[0] < _MORE:

@@ -66,7 +66,7 @@ class Steam(Timed):
 
 
 def _letters(number: int) -> str:
-    letters = []  # the least significant one comes first
+    letters: list[str] = []  # the least significant one comes first
     for _ in range(_LENGTH):
         number, place = divmod(number, len(_ALPHABET))
         letters.append(_ALPHABET[place])

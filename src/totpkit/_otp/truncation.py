@@ -27,7 +27,7 @@ _unpack_word = struct.Struct(">I").unpack_from
 
 
 class Algorithm(enum.StrEnum):
-    """Names the hash function of HMAC; RFC 6238, section 1.2 allows these three.
+    """The hash function of HMAC. RFC 6238, section 1.2 allows these three.
 
     SHA1 is the default because many authenticator apps use it whatever the key URI says.
     """

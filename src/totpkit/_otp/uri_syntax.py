@@ -1,4 +1,4 @@
-"""Read and write the syntax of ``otpauth://`` URIs, for key URIs and the codes that build them.
+"""Read and write the syntax of ``otpauth://`` URIs, for :class:`KeyURI` and the code classes.
 
 Source: https://github.com/google/google-authenticator/wiki/Key-Uri-Format, with the quoting of
 RFC 3986.
@@ -17,7 +17,7 @@ LONGEST = 4096
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """Contains the parts of a key URI, all unquoted."""
+    """The parts of a key URI, without percent-encoding."""
 
     kind: str
     account: str

@@ -25,7 +25,7 @@ _MISMATCH, _REPLAYED = Reason.MISMATCH, Reason.REPLAYED
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Contains how many steps before and after the current one are searched (RFC 6238, section 5.2).
+    """The number of steps before and after the current one that are searched (RFC 6238, section 5.2).
 
     ``past`` accepts a code that arrives late, ``future`` a phone whose clock is fast. Each step
     adds a code that a guess can hit. More than 10 steps in all therefore raise
@@ -65,9 +65,9 @@ Window.ASVS = Window(past=0, future=0)  # OWASP ASVS 5.0, 6.5.5: the current ste
 def spend(number_at: NumberAt, number: int, low: int, high: int, last_step: int | None) -> int | Reason:
     """Return the step from *low* to *high* that *number* is accepted for, or why it is rejected.
 
-    If *number* equals the code of a step at or below *last_step*, from twice the span below *high*
-    on, it is REPLAYED. Otherwise the highest step with that code is accepted. If there is none, it
-    is a MISMATCH. Every code is computed and compared in constant time, even after a match.
+    *number* is REPLAYED if it is the code of a step that is at or below *last_step* and at most twice
+    the span below *high*. Otherwise the highest step with this code is accepted. If there is none,
+    the result is MISMATCH. Every code is computed and compared in constant time, even after a match.
     """
     wanted = number.to_bytes(4, "big")
     replayed = False

@@ -69,7 +69,8 @@ class MigrationPayload:
         Raises :class:`InvalidPayloadError` if it is not a migration payload, or if it contains an
         account whose codes would be wrong. The error quotes nothing from the text.
         """
-        entries, numbers = [], {_BATCH_SIZE: 1, _BATCH_INDEX: 0, _BATCH_ID: 0}
+        entries: list[KeyURI] = []
+        numbers = {_BATCH_SIZE: 1, _BATCH_INDEX: 0, _BATCH_ID: 0}
         for number, value in read_fields(_message(text)):
             if number == _ENTRY and isinstance(value, bytes):
                 entries.append(_read_entry(value))

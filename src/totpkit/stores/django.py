@@ -19,7 +19,7 @@ from totpkit.errors import InvalidParameterError
 from totpkit.stores._failures import translate_errors
 
 with extra("django"):
-    from django.db import connections
+    from django import db
 
 __all__ = ["DjangoStore"]
 
@@ -166,13 +166,13 @@ class _Rows:
 
 def _options(alias: str) -> dict[str, object]:
     try:
-        return {**connections.settings[alias], "AUTOCOMMIT": True}
+        return {**_connections.settings[alias], "AUTOCOMMIT": True}
     except KeyError:
         raise InvalidParameterError("using", "must be an alias in DATABASES") from None
 
 
 def _new_connection(alias: str, options: dict[str, object]) -> "_Connection":
-    connection: _Connection = connections.create_connection(alias)
+    connection = _connections.create_connection(alias)
     if connection.vendor not in _COLUMNS:
         raise InvalidParameterError("using", "must name a PostgreSQL, MySQL, MariaDB or SQLite database")
     if connection.vendor == "sqlite" and any(word in str(options["NAME"]) for word in _IN_MEMORY):
@@ -189,6 +189,9 @@ def _release(connection: "_Connection") -> None:
         connection.close()
     else:
         connection.close_if_unusable_or_obsolete()
+
+
+# Django has no type annotations. These protocols describe the part that the store uses.
 
 
 class _Cursor(Protocol):
@@ -212,8 +215,6 @@ class _Introspection(Protocol):
 
 
 class _Connection(Protocol):
-    """The parts of Django's untyped ``BaseDatabaseWrapper`` that the store uses."""
-
     vendor: str
     settings_dict: Mapping[str, object]
     Database: _Driver
@@ -226,3 +227,13 @@ class _Connection(Protocol):
     def close_if_unusable_or_obsolete(self) -> None: ...
     def close_if_health_check_failed(self) -> None: ...
     def close(self) -> None: ...
+
+
+class _Connections(Protocol):
+    settings: Mapping[str, Mapping[str, object]]
+
+    def create_connection(self, alias: str) -> _Connection: ...
+
+
+# Through vars(), because type checkers infer types from Django's source that are too narrow.
+_connections: _Connections = vars(db)["connections"]

@@ -7,6 +7,7 @@ has acknowledged: ``maxmemory-policy noeviction``, and ``appendonly yes`` with
 
 import os
 from collections.abc import Mapping
+from typing import Protocol
 
 from totpkit._extras import extra
 from totpkit._validation import checked_int, checked_number
@@ -16,6 +17,7 @@ from totpkit.stores._failures import translate_errors, translate_errors_async
 with extra("redis"):
     import redis
     import redis.asyncio
+    from redis.client import Pipeline
 
 __all__ = ["AsyncRedisStore", "RedisStore"]
 
@@ -77,9 +79,9 @@ class RedisStore:
             return _is_swapped(translate_errors(lambda: self._script(keys, values), *_FAILURES))
         # WAIT counts only the writes of its own connection (https://redis.io/docs/latest/commands/wait/),
         # and a pipeline sends both commands on one connection.
-        pipeline = self._client.pipeline(transaction=False)
+        pipeline = _new_pipeline(self._client)
         self._script(keys, values, pipeline)
-        pipeline.wait(self._settings.wait_replicas, self._settings.wait_milliseconds)
+        self._settings.wait(pipeline)
         return self._settings.is_acknowledged(translate_errors(pipeline.execute, *_FAILURES))
 
 
@@ -112,7 +114,7 @@ class AsyncRedisStore:
             return _is_swapped(await translate_errors_async(self._script(keys, values), *_FAILURES))
         pipeline = self._client.pipeline(transaction=False)
         await self._script(keys, values, pipeline)
-        pipeline.wait(self._settings.wait_replicas, self._settings.wait_milliseconds)
+        self._settings.wait(pipeline)
         return self._settings.is_acknowledged(await translate_errors_async(pipeline.execute(), *_FAILURES))
 
 
@@ -129,19 +131,38 @@ class _Settings:
         if not isinstance(prefix, str):
             raise InvalidParameterError("prefix", f"must be a str, not {type(prefix).__name__}")
         self.wait_replicas = checked_int("wait_replicas", wait_replicas, 0, 100)
-        self.wait_milliseconds = round(checked_number("wait_seconds", wait_seconds, 0.001, 60.0) * 1000)
+        self._wait_milliseconds = round(checked_number("wait_seconds", wait_seconds, 0.001, 60.0) * 1000)
         self._prefix = prefix.encode()
 
     def key(self, account_id: str) -> bytes:
         return self._prefix + account_id.encode()
 
-    def is_acknowledged(self, replies: object) -> bool:
+    def wait(self, pipeline: "_Pipeline") -> None:
+        pipeline.wait(self.wait_replicas, self._wait_milliseconds)
+
+    def is_acknowledged(self, replies: list[object]) -> bool:
         match replies:
             case [1, int(replicas)] if replicas >= self.wait_replicas:
                 return True
             case [0, _]:
                 return False
-        raise StoreError(f"fewer than {self.wait_replicas} replicas acknowledged the write in time")
+            case _:
+                raise StoreError(f"fewer than {self.wait_replicas} replicas acknowledged the write in time")
+
+
+# redis-py annotates these methods incompletely.
+
+
+class _Client(Protocol):
+    def pipeline(self, *, transaction: bool) -> Pipeline: ...
+
+
+class _Pipeline(Protocol):
+    def wait(self, num_replicas: int, timeout: int) -> object: ...
+
+
+def _new_pipeline(client: _Client) -> Pipeline:
+    return client.pipeline(transaction=False)
 
 
 def _is_swapped(reply: object) -> bool:
