@@ -1,4 +1,4 @@
-"""The numbers that an app can choose, with the source of each."""
+"""The settings of an authenticator, with the source of each default."""
 
 import math
 from dataclasses import dataclass

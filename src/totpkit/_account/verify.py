@@ -1,4 +1,4 @@
-"""Verify codes against a record: the rules of ``verify`` and ``resync``."""
+"""The rules of ``verify`` and ``resync``. :mod:`totpkit._otp.replay` rejects replayed codes."""
 
 from totpkit._account.attempts import Context, Decision, fail, refuse, succeed
 from totpkit._account.record import EnrolledDevice, Record

@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
 
 from totpkit._otp.qr import QR, qr
+from totpkit._otp.replay import spend
 from totpkit._otp.result import Accepted, Reason, Rejected
 from totpkit._otp.secret import Secret
 from totpkit._otp.truncation import (
@@ -15,7 +16,6 @@ from totpkit._otp.truncation import (
     read_decimal,
 )
 from totpkit._otp.uri_syntax import build
-from totpkit._otp.window import spend
 from totpkit._validation import checked_int
 
 _FARTHEST = 100

@@ -4,9 +4,10 @@ import math
 from abc import ABC, abstractmethod
 from time import time as system_clock
 
+from totpkit._otp.replay import find_pair, spend
 from totpkit._otp.result import REJECTED, Accepted, Reason, Rejected
 from totpkit._otp.truncation import COUNTERS, NumberAt
-from totpkit._otp.window import WIDEST, Window, find_pair, spend
+from totpkit._otp.window import WIDEST, Window
 from totpkit._validation import checked_int, described, whole_seconds
 from totpkit.errors import InvalidParameterError
 
