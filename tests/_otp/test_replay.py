@@ -116,7 +116,7 @@ def work(search: Callable[[NumberAt], object]) -> tuple[list[int], list[bytes]]:
         return hmac.compare_digest(one, other)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("totpkit._otp.window.compare_digest", compare_digest)
+        patch.setattr("totpkit._otp.replay.compare_digest", compare_digest)
         search(number_at)
     return computed, compared
 

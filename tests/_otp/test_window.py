@@ -5,13 +5,7 @@ import dataclasses
 import pytest
 from hypothesis import example, given, strategies as st
 
-from tests.support.strategies import LAST_COUNTER
 from totpkit import InvalidParameterError, Window
-
-numbers = st.integers(0, 3)
-steps = st.integers(0, 60) | st.integers(-60, 60) | st.integers(LAST_COUNTER - 30, LAST_COUNTER + 30)
-spans = st.integers(1, 8)
-last_steps = st.none() | st.integers(0, 80) | st.integers(LAST_COUNTER - 40, LAST_COUNTER + 40)
 
 
 @pytest.mark.proves("RFC6238-5.2-window", "ASVS-6.5.5")
