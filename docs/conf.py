@@ -31,9 +31,15 @@ myst_heading_anchors = 3
 
 add_module_names = False
 autodoc_member_order = "bysource"
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 120
+
+SHOWN_AS = {
+    "~totpkit._account.sync.AsyncResult[": "~collections.abc.Awaitable[",
+    "~totpkit._login.session.Session": "~collections.abc.MutableMapping",
+}
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = "totpkit"
 html_static_path = ["_static"]
 html_css_files = ["totpkit.css"]
@@ -68,17 +74,19 @@ def by_public_name(
     )
 
 
-def show_awaitable(
+def show_public_types(
     app: Sphinx, what: str, name: str, obj: object, options: object, signature: str, returns: str | None
-) -> tuple[str, str | None]:
-    """Show the private result type of the async classes as the ``Awaitable`` that it is."""
+) -> tuple[str | None, str | None]:
+    """Show private types in a signature as the standard types that they behave like."""
     del app, what, name, obj, options
-    private = "~totpkit._account.sync.AsyncResult["
-    return signature, returns and returns.replace(private, "~collections.abc.Awaitable[")
+    for private, public in SHOWN_AS.items():
+        signature = signature and signature.replace(private, public)
+        returns = returns and returns.replace(private, public)
+    return signature, returns
 
 
 def setup(app: Sphinx) -> None:
     """Register the directive and the event handlers."""
     app.add_directive("command-help", CommandHelp)
     app.connect("missing-reference", by_public_name)
-    app.connect("autodoc-process-signature", show_awaitable)
+    app.connect("autodoc-process-signature", show_public_types)

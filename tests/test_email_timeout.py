@@ -1,4 +1,4 @@
-"""SMTPMailer ends in time, whatever the server does."""
+"""Tests that totpkit.email.SMTPMailer ends in time, whatever the server does."""
 
 import socket
 import threading
@@ -13,11 +13,11 @@ import pytest
 
 from tests.support.database_servers import HOST, free_port, wait_until
 from tests.support.smtp_servers import (
-    Behaviour,
+    Behavior,
     Inbox,
+    delivery_threads,
     dripping,
     endless,
-    errands,
     hanging_up,
     misbehaving,
     saying,
@@ -25,94 +25,91 @@ from tests.support.smtp_servers import (
     serving,
     silent,
     trusting,
-    wait_for_errands,
+    wait_for_deliveries,
     write_certificate,
 )
 from totpkit import Email, EmailError
 from totpkit.email import Security, SMTPMailer
 
-MAIL = Email(to="alice@example.com", subject="s", text="271828\n")
+EMAIL = Email(to="alice@example.com", subject="s", text="271828\n")
 TIMEOUT = 0.5
 GRACE = 10.0
-"""What a busy machine may add; the servers here go on for 30 seconds, or for ever."""
+"""Seconds that a busy machine may add. The servers here go on for 30 seconds, or forever."""
 
 PATIENCE = 30.0
-"""Time for letters that do leave, on a busy machine too."""
+"""Seconds for deliveries that succeed, on a busy machine too."""
 
-LATE = r"^the mail did not leave: (TimeoutError|SMTPServerDisconnected)$"
-"""Who notices first: the mailer that waits, or the socket that it has given as little time."""
+LATE = r"^the email was not sent: (TimeoutError|SMTPServerDisconnected)$"
+"""Either the waiting mailer notices first, or its socket, whose timeout is as long."""
 
-HELLO = b"250 here\r\n"
-TAKEN = (HELLO, b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n")
-"""What is replied until the letter itself."""
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a file with the key and the certificate of 127.0.0.1."""
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    write_certificate(path)
-    return path
+REPLIES = (b"250 here\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n")
+"""The replies up to the message itself."""
 
 
 @contextmanager
-def at_the_deadline() -> Iterator[None]:
-    """See that the block raises EmailError when the time is over, and leaves no thread behind."""
-    begun = time.monotonic()
+def deadline() -> Iterator[None]:
+    """Check that the block raises EmailError at the deadline, and leaves no thread behind."""
+    begin = time.monotonic()
     with pytest.raises(EmailError, match=LATE):
         yield
-    assert TIMEOUT <= time.monotonic() - begun < TIMEOUT + GRACE
-    wait_for_errands()
+    assert TIMEOUT <= time.monotonic() - begin < TIMEOUT + GRACE
+    wait_for_deliveries()
 
 
 def mailer(
-    port: int, security: Security = "none", host: str = HOST, timeout: float = TIMEOUT, **more: Any
+    port: int, security: Security = "none", host: str = HOST, timeout: float = TIMEOUT, **settings: Any
 ) -> SMTPMailer:
-    """Return a mailer with half a second of time, or as much as is said."""
-    return SMTPMailer(host, port, sender="a@b.example", security=security, timeout=timeout, **more)
+    """Return a mailer with a timeout of half a second, or another one."""
+    return SMTPMailer(host, port=port, sender="a@b.example", security=security, timeout=timeout, **settings)
 
 
-@pytest.mark.parametrize("behaviour", [silent, dripping, endless])
-@pytest.mark.parametrize("security", ["starttls", "tls", "none"])
-def test_greeting(security: Security, behaviour: Behaviour) -> None:
-    """A server that says nothing, drips, or never stops to greet is left at the deadline."""
-    if security == "tls" and behaviour is not silent:  # that is no handshake, and said at once
-        with misbehaving(behaviour) as port, pytest.raises(EmailError, match="SSL"):
-            mailer(port, security, timeout=PATIENCE)(MAIL)
-        return
-    with misbehaving(behaviour) as port, at_the_deadline():
-        mailer(port, security)(MAIL)
+@pytest.mark.parametrize("behavior", [silent, dripping, endless])
+@pytest.mark.parametrize("security", ["starttls", "none"])
+def test_greeting(security: Security, behavior: Behavior) -> None:
+    """The mailer gives up at the deadline if the greeting does not come, drips, or never ends."""
+    with misbehaving(behavior) as port, deadline():
+        mailer(port, security)(EMAIL)
 
 
-@pytest.mark.parametrize("then", [silent, dripping])
-@pytest.mark.parametrize("replies", range(len(TAKEN)))
-def test_on_the_way(replies: int, then: Behaviour) -> None:
-    """So is one that stops after any of its replies."""
-    with misbehaving(saying(*TAKEN[:replies], then=then)) as port, at_the_deadline():
-        mailer(port)(MAIL)
-
-
-def test_before_encryption() -> None:
-    """So is one that offers STARTTLS and then says nothing more."""
-    behaviour = saying(b"250-here\r\n250 STARTTLS\r\n", b"220 go\r\n")
-    with misbehaving(behaviour) as port, at_the_deadline():
-        mailer(port, "starttls")(MAIL)
+def test_no_handshake() -> None:
+    """The same is true of a TLS handshake that does not begin; another greeting fails at once."""
+    with misbehaving(silent) as port, deadline():
+        mailer(port, "tls")(EMAIL)
+    with misbehaving(dripping) as port, pytest.raises(EmailError, match="SSL"):
+        mailer(port, "tls", timeout=PATIENCE)(EMAIL)
 
 
 @pytest.mark.parametrize("then", [silent, dripping])
-def test_encrypted(certificate: Path, then: Behaviour) -> None:
-    """So is one that stops once the connection is encrypted."""
+@pytest.mark.parametrize("replies", range(len(REPLIES)))
+def test_stops_replying(replies: int, then: Behavior) -> None:
+    """The mailer gives up at the deadline if the server stops after any of its replies."""
+    with misbehaving(saying(*REPLIES[:replies], then=then)) as port, deadline():
+        mailer(port)(EMAIL)
 
-    def behaviour(connection: socket.socket) -> None:
+
+def test_stops_before_encryption() -> None:
+    """The mailer gives up at the deadline if the server accepts STARTTLS and then stops."""
+    behavior = saying(b"250-here\r\n250 STARTTLS\r\n", b"220 go\r\n")
+    with misbehaving(behavior) as port, deadline():
+        mailer(port, "starttls")(EMAIL)
+
+
+@pytest.mark.parametrize("then", [silent, dripping])
+def test_stops_after_encryption(tmp_path: Path, then: Behavior) -> None:
+    """The mailer gives up at the deadline if the server stops once the connection is encrypted."""
+    certificate = tmp_path / "server.pem"
+    write_certificate(certificate)
+
+    def behavior(connection: socket.socket) -> None:
         with serving(certificate).wrap_socket(connection, server_side=True) as inner:
             then(inner)
 
-    with misbehaving(behaviour) as port, at_the_deadline():
-        mailer(port, "tls", context=trusting(certificate))(MAIL)
+    with misbehaving(behavior) as port, deadline():
+        mailer(port, "tls", context=trusting(certificate))(EMAIL)
 
 
-def no_queue() -> tuple[socket.socket, ExitStack]:
-    """Return a listener that takes no more connections, so that the next is not answered."""
+def full_backlog() -> tuple[socket.socket, ExitStack]:
+    """Return a listener with a full backlog, which does not answer the next connection."""
     clients = ExitStack()
     listener = clients.enter_context(socket.create_server((HOST, 0), backlog=0))
     for _ in range(8):
@@ -123,84 +120,78 @@ def no_queue() -> tuple[socket.socket, ExitStack]:
 
 
 def test_no_answer() -> None:
-    """A host that does not answer at all is left at the deadline."""
-    listener, clients = no_queue()
-    with clients, at_the_deadline():
-        mailer(listener.getsockname()[1])(MAIL)
+    """The mailer gives up at the deadline if the host does not answer at all."""
+    listener, clients = full_backlog()
+    with clients, deadline():
+        mailer(listener.getsockname()[1])(EMAIL)
 
 
-def looking_up(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., object]) -> None:
-    """Let names be looked up so."""
-    monkeypatch.setattr(socket, "getaddrinfo", answer)
+def resolve_with(monkeypatch: pytest.MonkeyPatch, getaddrinfo: Callable[..., object]) -> None:
+    """Resolve names with this function."""
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def addresses(*ports: int) -> list[tuple[object, ...]]:
-    """Return what a lookup finds: this machine, at each of the ports."""
+    """Return what name resolution finds: this machine, with each of the ports."""
     return [(socket.AF_INET, socket.SOCK_STREAM, 0, "", (HOST, port)) for port in ports]
 
 
 def test_next_address(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of several addresses one that refuses, or does not answer, leaves time for the next."""
+    """An address that refuses or does not answer leaves time for the next one."""
     inbox = Inbox()
-    listener, clients = no_queue()
+    listener, clients = full_backlog()
     with clients, server(inbox) as port:
         found = addresses(free_port(), listener.getsockname()[1], port)
-        looking_up(monkeypatch, lambda *_, **__: found)
-        mailer(port, host="mail.example.com", timeout=3.0)(MAIL)  # so that a half is left for the last
-        assert len(inbox.letters) == 1
+        resolve_with(monkeypatch, lambda *_, **__: found)
+        mailer(port, host="mail.example.com", timeout=3.0)(EMAIL)  # leaves half of it for the last one
+        assert len(inbox.emails) == 1
 
 
-def test_name_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that resolves too late is left at the deadline, and nobody is connected to after it."""
+def test_slow_name_resolution(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mailer gives up at the deadline if the name resolves too late, and sends nothing after it."""
     inbox = Inbox()
-    found = threading.Event()
-    connected: list[object] = []
-    connect = socket.socket.connect
-    monkeypatch.setattr(
-        socket.socket, "connect", lambda sock, to: (connected.append(to), connect(sock, to))[1]
-    )
+    resolved = threading.Event()
     with server(inbox) as port:
-        connected.clear()
 
-        def slow(*_: object, **__: object) -> list[tuple[object, ...]]:
-            assert found.wait(30)
+        def getaddrinfo(*_: object, **__: object) -> list[tuple[object, ...]]:
+            assert resolved.wait(30)
             return addresses(port)
 
-        looking_up(monkeypatch, slow)
-        begun = time.monotonic()
+        resolve_with(monkeypatch, getaddrinfo)
+        begin = time.monotonic()
         with pytest.raises(EmailError, match="TimeoutError"):
-            mailer(port, host="mail.example.com")(MAIL)
-        assert TIMEOUT <= time.monotonic() - begun < TIMEOUT + GRACE
-        assert len(errands()) == 1  # the system's own lookup cannot be ended
-        found.set()
-        wait_for_errands()
-    assert inbox.letters == []
+            mailer(port, host="mail.example.com")(EMAIL)
+        assert TIMEOUT <= time.monotonic() - begin < TIMEOUT + GRACE
+        assert len(delivery_threads()) == 1  # the system's name resolution cannot be interrupted
+        resolved.set()
+        wait_for_deliveries()
+    assert inbox.emails == []
 
 
-def test_not_late() -> None:
-    """A server that wakes up after the deadline gets no letter: the caller was told that it did not leave."""
+def test_not_sent_late() -> None:
+    """A server that wakes up after the deadline gets nothing, because the caller was told of a failure."""
     heard: list[bytes] = []
     awake = threading.Event()
 
-    def behaviour(connection: socket.socket) -> None:
+    def behavior(connection: socket.socket) -> None:
         assert awake.wait(30)
-        saying(*TAKEN, heard=heard)(connection)
+        saying(*REPLIES, heard=heard)(connection)
 
-    with misbehaving(behaviour) as port:
-        with at_the_deadline():
-            mailer(port)(MAIL)
+    with misbehaving(behavior) as port:
+        with deadline():
+            mailer(port)(EMAIL)
         awake.set()
     assert b"".join(heard) == b""
 
 
-def test_farewell() -> None:
-    """A letter that was taken has left, however long the server takes to say good-bye."""
+def test_quit() -> None:
+    """An accepted email counts as sent, however long the server takes to reply to QUIT."""
     heard: list[bytes] = []
 
-    def taking(connection: socket.socket) -> None:
+    def accepting(connection: socket.socket) -> None:
         lines = connection.makefile("rb")
         connection.sendall(b"220 here\r\n")
-        for reply in TAKEN:
+        for reply in REPLIES:
             lines.readline()
             connection.sendall(reply)
         while lines.readline() != b".\r\n":
@@ -209,68 +200,68 @@ def test_farewell() -> None:
         heard.append(lines.readline())
         dripping(connection)
 
-    with misbehaving(taking) as port:
-        begun = time.monotonic()
-        mailer(port, timeout=PATIENCE)(MAIL)
-        assert time.monotonic() - begun < PATIENCE
+    with misbehaving(accepting) as port:
+        begin = time.monotonic()
+        mailer(port, timeout=PATIENCE)(EMAIL)
+        assert time.monotonic() - begin < PATIENCE
     assert heard == [b"QUIT\r\n"]
-    wait_for_errands()
+    wait_for_deliveries()
 
 
-def test_hung_up_at_the_end() -> None:
-    """So has one whose server hangs up after it."""
+def test_hung_up_after_accepting() -> None:
+    """An accepted email counts as sent, even if the server hangs up right after it."""
 
-    def taking(connection: socket.socket) -> None:
-        saying(*TAKEN, then=hanging_up)(connection)
+    def accepting(connection: socket.socket) -> None:
+        saying(*REPLIES, then=hanging_up)(connection)
         time.sleep(0.05)
         connection.sendall(b"250 OK\r\n")
 
-    with misbehaving(taking) as port:
-        mailer(port, timeout=PATIENCE)(MAIL)
+    with misbehaving(accepting) as port:
+        mailer(port, timeout=PATIENCE)(EMAIL)
 
 
-def test_many() -> None:
-    """Many letters at once wait for none but their own server."""
+def test_parallel() -> None:
+    """Emails that are sent at the same time wait only for their own server."""
     inbox = Inbox()
     over = threading.Event()
 
     def stuck(_: socket.socket) -> None:
         assert over.wait(PATIENCE)
 
-    with misbehaving(stuck) as away, server(inbox) as port, ThreadPoolExecutor(9) as pool:
-        first = pool.submit(mailer(away, timeout=PATIENCE), MAIL)
-        wait_until(lambda: len(errands()) == 1)
-        others = [pool.submit(mailer(port, timeout=PATIENCE), MAIL) for _ in range(8)]
+    with misbehaving(stuck) as stuck_port, server(inbox) as port, ThreadPoolExecutor(9) as pool:
+        first = pool.submit(mailer(stuck_port, timeout=PATIENCE), EMAIL)
+        wait_until(lambda: len(delivery_threads()) == 1)
+        others = [pool.submit(mailer(port, timeout=PATIENCE), EMAIL) for _ in range(8)]
         for other in others:
             other.result()
         assert not first.done()
         over.set()
         with pytest.raises(EmailError):
             first.result()
-    assert len(inbox.letters) == 8
+    assert len(inbox.emails) == 8
 
 
 def test_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C while a letter is on its way passes, and ends the connection."""
+    """A KeyboardInterrupt during a delivery is not suppressed, and ends the connection."""
 
     def interrupted(*_: object) -> NoReturn:
-        wait_until(lambda: bool(errands()))
+        wait_until(lambda: bool(delivery_threads()))
         raise KeyboardInterrupt
 
     with misbehaving(silent) as port:
         monkeypatch.setattr(threading.Event, "wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            mailer(port, timeout=300.0)(MAIL)
+            mailer(port, timeout=300.0)(EMAIL)
         monkeypatch.undo()
-        wait_for_errands()
+        wait_for_deliveries()
 
 
 def test_no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started any more, the letter does not leave."""
+    """If no thread can be started, the email is not sent."""
 
     def refused(_: threading.Thread) -> NoReturn:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refused)
-    with pytest.raises(EmailError, match=r"^the mail did not leave: RuntimeError$"):
-        mailer(25)(MAIL)
+    with pytest.raises(EmailError, match=r"^the email was not sent: RuntimeError$"):
+        mailer(25)(EMAIL)

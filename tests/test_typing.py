@@ -1,4 +1,4 @@
-"""What a type checker tells users."""
+"""What mypy tells users."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "typing"
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return all that mypy says of both files."""
+    """Return what mypy reports about both files."""
     cache = tmp_path_factory.mktemp("mypy")
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", f"--cache-dir={cache}"]
     command += ["--config-file=", str(FOLDER / "usage.py"), str(FOLDER / "misuse.py")]
@@ -23,13 +23,13 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_usage(found: str) -> None:
-    """What users write has the types that they expect."""
+    """Correct uses have no errors and the expected types."""
     assert [line for line in found.splitlines() if "usage.py" in line] == []
 
 
 @pytest.mark.proves("RFC4226-7.1", "T41", "T45")
 def test_misuse(found: str) -> None:
-    """What they must not write is refused, line by line and for the right reason."""
+    """Wrong uses are rejected, each line for the right reason."""
     errors = re.findall(r"^misuse\.py:(\d+): error: .*\[([a-z-]+)\]$", found, re.MULTILINE)
     marked = [
         (str(number), code)

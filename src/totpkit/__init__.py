@@ -1,15 +1,18 @@
 """Two-factor authentication with TOTP (RFC 6238): codes, verification, logins and self-service.
 
-- :class:`TOTP`, :class:`HOTP` and :class:`Steam` generate and verify the codes of a :class:`Secret`.
-- :class:`KeyURI` reads and writes what an authenticator app scans; :func:`qr` draws it as a QR code.
-- :class:`Authenticator` keeps a second factor for each account in a store, within a :class:`Policy`.
-- :class:`AuthFlow` runs a login in which TOTP never comes first. :class:`SessionLogin` keeps a login in
-  a web session, and :class:`SelfService` is the user's "my account".
-- ``totpkit.stores``, ``totpkit.vault``, ``totpkit.email``, ``totpkit.events``, ``totpkit.migration`` and
-  ``totpkit.testing`` contain the rest.
+- :class:`TOTP`, :class:`HOTP` and :class:`Steam` generate and verify one-time codes from a
+  :class:`Secret`.
+- :class:`KeyURI` parses and creates the URIs that authenticator apps scan, and :func:`qr` draws them as
+  QR codes.
+- :class:`Authenticator` manages a second factor for each account in a store, according to a
+  :class:`Policy`.
+- :class:`AuthFlow` runs a login in which TOTP never comes first. :class:`SessionLogin` keeps the login in
+  a web session, and :class:`SelfService` lets users manage their own second factor.
+- The other public modules are ``totpkit.stores``, ``totpkit.vault``, ``totpkit.email``,
+  ``totpkit.events``, ``totpkit.migration`` and ``totpkit.testing``.
 
-Everything except the errors is imported on first use (PEP 562), because the imports behind it take far
-longer than ``import totpkit`` should. ``__init__.pyi`` declares the same names for type checkers.
+All names except the errors are imported on first use (PEP 562), which makes ``import totpkit`` fast. Type
+checkers read the same names from ``__init__.pyi``.
 """
 
 # pyright: reportUnusedImport=false, reportUnsupportedDunderAll=false

@@ -1,4 +1,4 @@
-"""Import packages that only some users need. The modules that need an extra use it."""
+"""Import optional packages, and say how to install them if they are missing."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def extra(name: str) -> Generator[None]:
-    """Import the packages of the extra *name* in this block.
+    """Import the packages from an optional extra, inside a ``with`` block.
 
-    If one is missing, the ``ModuleNotFoundError`` contains the command that installs it.
+    If a package is missing, the ``ModuleNotFoundError`` contains the command that installs the extra.
     """
     try:
         yield

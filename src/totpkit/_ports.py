@@ -4,10 +4,10 @@ from typing import Protocol
 
 
 class Store(Protocol):
-    """One value for each account, replaced only while it is still the value that was read.
+    """Stores one value for each account. A value is replaced only if nobody has changed it since it was read.
 
-    An implementation commits in its own short transaction on its own connection, keeps account ids
-    apart byte by byte, and raises :class:`StoreError` if it cannot answer.
+    Every call must commit a short transaction of its own, on its own connection. Account ids must be
+    compared byte by byte. If the store is unavailable, it must raise :class:`StoreError`.
     """
 
     def load(self, account_id: str) -> bytes | None:
@@ -15,36 +15,37 @@ class Store(Protocol):
         ...
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new*, atomically and durably, only if the value is still *old*; return whether it was.
+        """Replace *old* with *new*, atomically and durably. Return ``False`` if the value is not *old*.
 
-        ``None`` means absent: as *old* it creates the value, as *new* it deletes it.
+        ``None`` means that there is no value: if *old* is ``None``, the value is created, and if *new* is
+        ``None``, the value is deleted.
         """
         ...
 
 
 class AsyncStore(Protocol):
-    """The async form of :class:`Store`."""
+    """The async version of :class:`Store`."""
 
     async def load(self, account_id: str) -> bytes | None:
         """Return the latest committed value, or ``None``."""
         ...
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new*, atomically and durably, only if the value is still *old*; return whether it was."""
+        """Replace *old* with *new*, atomically and durably. Return ``False`` if the value is not *old*."""
         ...
 
 
 class Cipher(Protocol):
-    """Seals secrets before they are stored. :class:`totpkit.vault.Vault` is one."""
+    """Encrypts secrets before they are stored, like :class:`totpkit.vault.Vault`."""
 
     def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
-        """Return *secret*, sealed for this account and purpose, as ASCII text."""
+        """Encrypt *secret* for this account and purpose, and return it as ASCII text."""
         ...
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
-        """Return the secret that was sealed for this account and purpose, or raise :class:`VaultError`."""
+        """Decrypt a secret for this account and purpose, or raise :class:`VaultError`."""
         ...
 
     def is_current(self, sealed: str) -> bool:
-        """Return whether *sealed* was made with the newest key."""
+        """Return whether *sealed* was encrypted with the newest key."""
         ...

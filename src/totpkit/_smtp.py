@@ -1,4 +1,4 @@
-"""Deliver one message to an SMTP server within a deadline. Used by :class:`totpkit.email.SMTPMailer`."""
+"""Deliver a message to an SMTP server before a deadline. Used by :class:`totpkit.email.SMTPMailer`."""
 
 import smtplib
 import socket
@@ -17,10 +17,10 @@ _READY = 220
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """An SMTP server and how to connect to it.
+    """The address of an SMTP server, and how to connect to it.
 
-    ``tls`` is ``None`` for a plain connection. With ``starttls`` the connection starts in plain text
-    and is encrypted before anything else is sent.
+    ``tls`` is ``None`` for an unencrypted connection. With ``starttls``, the connection starts in plain
+    text, but it is encrypted before a password or an email is sent.
     """
 
     host: str
@@ -66,9 +66,9 @@ class Server:
 
 
 class _Delivery:
-    """One delivery, which runs in its own thread, because nothing else keeps a deadline.
+    """Delivers one email in a thread, because that is the only way to enforce a deadline.
 
-    A socket timeout starts over with each byte, and name resolution has no timeout at all.
+    A socket timeout starts over with each byte, and name resolution does not have a timeout at all.
     """
 
     def __init__(self, timeout: float) -> None:
@@ -81,7 +81,7 @@ class _Delivery:
         self._lifeline: socket.socket | None = None
 
     def run(self, work: Callable[[], None]) -> None:
-        """Run *work* until the deadline, then break it off."""
+        """Run *work*, and abort it at the deadline."""
         try:
             Thread(target=self._work, args=(work,), name="totpkit-email", daemon=True).start()
             self._returned.wait(self._left())
@@ -91,7 +91,7 @@ class _Delivery:
             self._end()
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """Return a connection that ends at the deadline. Each address gets an equal share of the time."""
+        """Return a connection that ends at the deadline. All addresses get an equal share of the time."""
         failure = OSError()
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -140,6 +140,6 @@ class _Delivery:
 
 
 def _own_name(sock: socket.socket) -> str:
-    """Return the local address as an EHLO name (RFC 5321, section 4.1.3), which needs no DNS query."""
+    """Return the local address as an EHLO name (RFC 5321, section 4.1.3), to avoid a DNS query."""
     address = sock.getsockname()[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

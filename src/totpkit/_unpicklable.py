@@ -4,7 +4,7 @@ from typing import ClassVar, NoReturn
 
 
 class Unpicklable:
-    """Refuses to be pickled, so that no cache, session or queue keeps what it contains."""
+    """Prevents pickling, so that secrets do not end up in a cache, a session or a queue."""
 
     __slots__ = ()
     _instead: ClassVar[str] = "it may contain a secret; keep the ticket instead"

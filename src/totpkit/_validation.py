@@ -1,4 +1,4 @@
-"""Checks of the values that callers pass, each with a typed error that says what would be right."""
+"""Validate parameters, and raise errors that say what a valid value would be."""
 
 import inspect
 import math
@@ -20,7 +20,7 @@ _LARGEST_SHOWN = 10**30
 
 
 def checked_int(name: str, value: object, low: int, high: float = math.inf) -> int:
-    """Return *value* if it is an ``int`` from *low* to *high*, both included.
+    """Return *value* if it is an ``int`` between *low* and *high* (inclusive).
 
     Raises :class:`InvalidParameterError` otherwise. A ``bool`` does not count as a number.
     """
@@ -31,7 +31,7 @@ def checked_int(name: str, value: object, low: int, high: float = math.inf) -> i
 
 
 def checked_number(name: str, value: object, low: float, high: float) -> float:
-    """Return *value* if it is a finite ``int`` or ``float`` from *low* to *high*, both included.
+    """Return *value* if it is a finite ``int`` or ``float`` between *low* and *high* (inclusive).
 
     Raises :class:`InvalidParameterError` otherwise. A ``bool`` does not count as a number.
     """
@@ -43,9 +43,9 @@ def checked_number(name: str, value: object, low: float, high: float) -> float:
 
 
 def described(value: object) -> str:
-    """Return *value* for an error message: a number as it is, anything else as its type.
+    """Describe *value* for an error message: a number as it is, and any other value by its type.
 
-    A value that is not a number may be a secret passed in the wrong place.
+    A value that is not a number could be a secret that was passed as the wrong parameter.
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         return type(value).__name__
@@ -59,7 +59,7 @@ def has_controls(text: str) -> bool:
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether *text* can be encoded in UTF-8, that is, contains no lone surrogate."""
+    """Return whether *text* can be encoded as UTF-8, which fails if it contains a lone surrogate."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -68,10 +68,10 @@ def is_unicode(text: str) -> bool:
 
 
 def whole_seconds(time: object) -> int:
-    """Return the last whole second at or before *time*.
+    """Round *time* down to whole seconds.
 
-    Raises :class:`InvalidParameterError` for anything but a finite ``int`` or ``float`` of 0 or
-    more. A ``datetime`` is rejected because a naive one does not identify a moment.
+    Raises :class:`InvalidParameterError` unless *time* is a finite ``int`` or ``float`` of at least 0. A
+    ``datetime`` is rejected, because it is ambiguous without a time zone.
     """
     wanted = "must be Unix seconds, an int or a finite float of 0 or more"
     if isinstance(time, bool) or not isinstance(time, int | float):
@@ -85,8 +85,9 @@ def whole_seconds(time: object) -> int:
 def checked_account_id(value: object) -> str:
     """Return *value* if it is a ``str`` of 1 to 255 UTF-8 bytes without control characters.
 
-    An account id is the app's own opaque, stable id. It must not be what a user typed, because a
-    typed name can be spelled in many ways. Raises :class:`InvalidParameterError` otherwise.
+    An account id should be an opaque, stable id from the application. Names that users type are not
+    suitable, because the same name can be typed in different ways. Raises :class:`InvalidParameterError`
+    for an invalid account id.
     """
     wanted = f"must be a str of 1 to {LONGEST_ACCOUNT_ID} bytes in UTF-8"
     if not isinstance(value, str):
@@ -99,7 +100,7 @@ def checked_account_id(value: object) -> str:
 
 
 def check_methods(name: str, component: object, *methods: str) -> None:
-    """Raise :class:`InvalidParameterError` unless *component* is an instance that has these methods."""
+    """Raise :class:`InvalidParameterError` unless *component* is an instance with these methods."""
     if isinstance(component, type) or not all(
         callable(getattr(component, method, None)) for method in methods
     ):
@@ -111,8 +112,9 @@ def check_methods(name: str, component: object, *methods: str) -> None:
 def checked_callback(name: str, value: F, *arguments: str) -> F:
     """Return *value* if it can be called with these positional arguments.
 
-    It may also have a keyword parameter ``context``. Raises :class:`InvalidParameterError` otherwise.
-    Some built-in functions have no signature to look at; they are returned as they are.
+    The function can also have a ``context`` keyword parameter. Raises :class:`InvalidParameterError` if
+    *value* cannot be called with these arguments. Some built-in functions have no signature that Python
+    can inspect, so they are not checked.
     """
     if not callable(value):
         raise InvalidParameterError(name, f"must be callable, not {type(value).__name__}")
@@ -131,7 +133,7 @@ def checked_callback(name: str, value: F, *arguments: str) -> F:
 
 
 def takes_context(function: Callable[..., object]) -> bool:
-    """Return whether a callable has a keyword parameter ``context``."""
+    """Return whether a function has a keyword parameter named ``context``."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):

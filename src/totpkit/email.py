@@ -1,4 +1,4 @@
-"""Emails: the message, the template for emailed codes, and a mailer that sends over SMTP."""
+"""Send codes by email: a message class, a template, and a mailer that uses SMTP."""
 
 import re
 import smtplib
@@ -52,7 +52,7 @@ _NAMED = re.compile(rf'"?(?P<name>[^<>"\x00-\x1f\x7f-\x9f]*?)"? *<{_ADDRESS}>')
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Email:
-    """An email to one address, as plain text and, unless ``html`` is empty, as HTML."""
+    """An email to a single address, with plain text and an optional HTML version."""
 
     to: str = field(repr=False)
     subject: str = field(repr=False)
@@ -61,7 +61,7 @@ class Email:
 
 
 class Mailer(Protocol):
-    """Sends an email, or raises :class:`EmailError`. Any callable with this signature is a mailer."""
+    """A callable that sends an email, or raises :class:`EmailError` if that fails."""
 
     def __call__(self, email: Email, /) -> object:
         """Send *email*. The return value is ignored."""
@@ -76,11 +76,12 @@ class AsyncMailer(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmailTemplate:
-    """The text of an emailed code, with the placeholders ``{code}``, ``{minutes}`` and ``{issuer}``.
+    """A template for emailed codes, with the placeholders ``{code}``, ``{minutes}`` and ``{issuer}``.
 
-    ``{minutes}`` is how long the code works. Double any other brace, as for :meth:`str.format`.
-    ``html`` may be empty; values are escaped in it. Raises :class:`InvalidParameterError` for an
-    unknown placeholder, for a text or HTML without ``{code}``, and for a subject of several lines.
+    ``{minutes}`` is replaced with the number of minutes for which the code is valid. To include a literal
+    brace, write it twice, as in :meth:`str.format`. ``html`` can be empty. Values that are inserted into
+    the HTML are escaped. Raises :class:`InvalidParameterError` if a placeholder is unknown, if the text
+    or the HTML does not contain ``{code}``, or if the subject has more than one line.
     """
 
     subject: str = "Your code for {issuer}"
@@ -112,16 +113,17 @@ class EmailTemplate:
 class SMTPMailer:
     """A :class:`Mailer` that sends each email over a new SMTP connection.
 
-    *sender* is an address, or ``Acme <no-reply@acme.example>``. *security* is ``"starttls"``,
-    ``"tls"`` (encrypted from the first byte) or ``"none"``, which is meant for a server on the same
-    machine. *port* defaults to 587, 465 or 25 accordingly. Certificates are verified against the
-    system's trust store, or as *context* says. Nothing is sent to a server that does not offer
-    STARTTLS. *username* and *password* must be ASCII, and need an encrypted connection.
+    *sender* is an email address, or a name and an address, such as ``Acme <no-reply@acme.example>``.
+    *security* is ``"starttls"``, ``"tls"`` (encrypted from the start) or ``"none"``. Use ``"none"`` only
+    for a server on the same machine. *port* defaults to 587, 465 or 25, depending on *security*.
+    Certificates are verified against the system's trust store, unless you pass a different *context*.
+    With ``"starttls"``, no email is sent if the server does not offer STARTTLS. *username* and *password*
+    must be ASCII, and they require an encrypted connection.
 
-    A call returns within *timeout* seconds (0.1 to 300), whatever the server does. It raises
-    :class:`EmailError` if the server did not accept the email, and also if the server accepted it
-    but its reply was lost; the email is delivered then. Raises :class:`InvalidParameterError` for
-    invalid parameters.
+    Each call returns within *timeout* seconds (0.1 to 300), even if the server hangs. A call raises
+    :class:`EmailError` if the server does not accept the email. If the server's reply is lost, the call
+    raises :class:`EmailError` even though the email may have been delivered. The constructor raises
+    :class:`InvalidParameterError` for invalid parameters.
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class SMTPMailer:
         )
 
     def __call__(self, email: Email, /) -> None:
-        """Send *email*, or raise :class:`EmailError` with the class name of the cause and nothing else."""
+        """Send *email*, or raise an :class:`EmailError` that contains only the class name of the cause."""
         if not isinstance(email, Email):
             raise InvalidParameterError("email", f"must be an Email, not {type(email).__name__}")
         try:
@@ -237,7 +239,10 @@ def _checked_context(context: object) -> ssl.SSLContext:
 
 
 def _login(username: object, password: object) -> Callable[[smtplib.SMTP], object]:
-    """Return a function that logs in. A closure, because neither ``vars`` nor pickle shows its values."""
+    """Return a function that logs in to the server.
+
+    This is a closure, so that ``vars`` and ``pickle`` cannot reveal the password.
+    """
     if username is None and password is None:
         return lambda _: None
     if not (isinstance(username, str) and isinstance(password, str)):

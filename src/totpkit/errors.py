@@ -33,18 +33,18 @@ __all__ = [
 
 
 class TotpkitError(Exception):
-    """The base class of every error that totpkit raises."""
+    """The base class for all errors that totpkit raises."""
 
 
 class InvalidSecretError(TotpkitError, ValueError):
-    """The text or bytes that were passed are not a valid secret."""
+    """The given text or bytes are not a valid secret."""
 
 
 class InvalidParameterError(TotpkitError, ValueError):
-    """A value that the caller passed has the wrong type or is out of range.
+    """A parameter has the wrong type or is out of range.
 
-    ``parameter`` is the name of the value. ``problem`` says what is wrong with it and what would be
-    right.
+    ``parameter`` is the name of the parameter. ``problem`` says what is wrong with the value and what
+    would be valid.
     """
 
     def __init__(self, parameter: str, problem: str) -> None:
@@ -57,7 +57,7 @@ class InvalidParameterError(TotpkitError, ValueError):
 
 
 class InvalidURIError(TotpkitError, ValueError):
-    """The text is not a key URI that an authenticator app could use."""
+    """The text is not a key URI that authenticator apps can use."""
 
 
 class InvalidPayloadError(TotpkitError, ValueError):
@@ -65,11 +65,11 @@ class InvalidPayloadError(TotpkitError, ValueError):
 
 
 class FirstFactorError(TotpkitError):
-    """A flow would let a user in without a first factor."""
+    """A login flow does not start with a first factor."""
 
 
 class FlowError(TotpkitError):
-    """A flow, or a callable that was passed to it, is set up wrongly."""
+    """A login flow, or a function that was passed to it, is not set up correctly."""
 
 
 class RecordError(TotpkitError):
@@ -77,15 +77,15 @@ class RecordError(TotpkitError):
 
 
 class VaultError(TotpkitError):
-    """A sealed secret cannot be opened with the available keys."""
+    """A stored secret cannot be decrypted with the available keys."""
 
 
 class StoreError(TotpkitError):
-    """A store did not answer. Nothing was accepted.
+    """The store did not answer, and no code was accepted.
 
-    A write whose reply was lost may have been carried out. In that case a code is spent or an
-    attempt is counted. The same is true of a recovery code, whose attempt is counted before the
-    code is hashed.
+    If only the store's reply was lost, the write may have succeeded, so a code may be marked as used or
+    an attempt may be counted. An attempt with a recovery code may be counted in any case, because the
+    store is updated before the code is hashed.
     """
 
 

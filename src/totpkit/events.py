@@ -1,7 +1,7 @@
-"""The events that an authenticator passes to ``on_event``, for logs and for notices to the user.
+"""The events that an authenticator passes to ``on_event``, for logging and for notifying users.
 
-NIST SP 800-63B-4, section 4.1, asks for notices of enrollment, recovery, revocation, locking and
-unlocking. No event contains a secret, a code or a binding.
+NIST SP 800-63B-4, section 4.1, asks you to notify users about enrollment, recovery, revocation, locking
+and unlocking. Events never contain secrets, codes or bindings.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Something that happened to an account. ``at`` is in Unix seconds."""
+    """The base class for all events. ``at`` is the time of the event in Unix seconds."""
 
     account_id: str
     at: float
@@ -41,28 +41,28 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentBegun(Event):
-    """An enrollment began. Its first code is accepted until ``expires_at``, in Unix seconds."""
+    """An enrollment has started, and it must be confirmed before ``expires_at`` (in Unix seconds)."""
 
     expires_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentConfirmed(Event):
-    """The first code was correct. ``replaced`` says whether another phone stopped working."""
+    """A new device was confirmed. ``replaced`` says whether an older device stopped working."""
 
     replaced: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentImported(Event):
-    """A phone from another program was imported. ``weak`` says whether its secret is below 128 bits."""
+    """A device from another program was imported. ``weak`` means that its secret has fewer than 128 bits."""
 
     weak: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeAccepted(Event):
-    """A code was correct and is now spent."""
+    """A code was accepted and cannot be used again."""
 
     step: int
     drift: int
@@ -70,9 +70,9 @@ class CodeAccepted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRejected(Event):
-    """An answer was rejected. ``failures`` is their number since the last success.
+    """An answer was rejected. ``failures`` is the number of failed attempts since the last success.
 
-    ``after`` contains the factors that the login had already passed. If it contains ``"password"``,
+    ``after`` names the factors that the login had already passed. If ``after`` contains ``"password"``,
     someone knew the password but not the code (ASVS 5.0, 6.3.5).
     """
 
@@ -83,33 +83,39 @@ class CodeRejected(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttled(Event):
-    """An attempt during a wait was neither checked nor counted. ``retry_after`` is in seconds."""
+    """An attempt during a wait was rejected without being checked or counted.
+
+    ``retry_after`` is the number of seconds until the next attempt is allowed.
+    """
 
     retry_after: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disabled(Event):
-    """The failures reached the cap. Verification is disabled until the app calls ``unlock``."""
+    """Too many attempts failed. Verification is disabled until the app calls ``unlock``."""
 
     failures: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unlocked(Event):
-    """The app called ``unlock``, which reset the failures and ended the wait."""
+    """The app called ``unlock``, which reset the failure count and ended any wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resynchronized(Event):
-    """Two consecutive codes showed how many steps the phone's clock is off."""
+    """Two consecutive codes showed how far the device's clock is off.
+
+    ``drift`` is the difference in time steps.
+    """
 
     drift: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProvisioningShown(Event):
-    """The secret in use was shown again."""
+    """The enrolled secret was shown again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +127,7 @@ class RecoveryCodesIssued(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecoveryCodeUsed(Event):
-    """A recovery code was correct and is now spent."""
+    """A recovery code was accepted and cannot be used again."""
 
     left: int
 
@@ -140,25 +146,25 @@ class CodeEmailed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactorAccepted(Event):
-    """A code sent by email was correct and is now spent, or a custom factor was passed."""
+    """An emailed code or an answer to a custom factor was correct."""
 
     factor: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revoked(Event):
-    """The secrets and recovery codes were deleted, and older tickets and proofs ended. Failures stay.
+    """The device and the recovery codes were removed, and all earlier tickets and proofs became invalid.
 
-    Every revocation sends this event, even if the account had no phone, because it ends the
-    account's logins.
+    The failure count is kept. This event is emitted even if the account had no device, because older
+    logins become invalid in any case.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgotten(Event):
-    """Everything that was stored for the account was deleted."""
+    """All stored data for the account was deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resealed(Event):
-    """The secret was sealed again with the newest key."""
+    """The account's secret was encrypted again with the newest key."""

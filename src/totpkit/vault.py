@@ -1,4 +1,4 @@
-"""Seal secrets before they are stored. An :class:`~totpkit.Authenticator` takes a vault as ``vault=``.
+"""Encrypt secrets before they are stored. Pass a vault to :class:`~totpkit.Authenticator` as ``vault``.
 
 :class:`Vault` requires the extra ``totpkit[vault]``, which installs ``cryptography``.
 """
@@ -29,22 +29,23 @@ _SEALED = "aesgcm:"
 
 
 def new_key() -> bytes:
-    """Return a new random key of 32 bytes for a :class:`Vault`. ``totpkit key`` prints one in base64."""
+    """Generate a random 32-byte key for a :class:`Vault`. ``totpkit key`` prints such a key in base64."""
     return os.urandom(KEY_BYTES)
 
 
 def key_file(path: str | os.PathLike[str]) -> bytes:
-    """Return the key in the file *path*, and create the file with a new key if it does not exist.
+    """Read a key from a file, and create the file with a new key if it does not exist.
 
-    This is for an app on a single machine without a secrets manager. Processes that start at the
-    same time get the same key. The file contains what ``totpkit key`` prints, and a new file is
-    readable only by its owner. The permissions of an existing file are not checked.
+    Use this function for an app that runs on a single machine without a secrets manager. If several
+    processes start at the same time, they all get the same key. The file has the same format as the
+    output of ``totpkit key``. A new file is readable only by its owner, but the permissions of an
+    existing file are not checked.
 
-    Keep the file out of your repository and apart from the backup of the records, but do back it
-    up: without the key of a :class:`Vault`, every enrolled phone stops working.
+    Keep the file out of your repository, and do not store it in the same backup as the records. However,
+    do back up the file. If you lose the key for a :class:`Vault`, all enrolled devices stop working.
 
-    Raises :class:`InvalidParameterError` for a file that does not contain a key, and ``OSError``
-    if the file cannot be read or created.
+    Raises :class:`InvalidParameterError` if the file does not contain a key, and ``OSError`` if the file
+    cannot be read or created.
     """
     file = Path(path)
     if not file.exists():
@@ -86,15 +87,17 @@ def _create_key_file(file: Path) -> None:
 
 
 class Vault:
-    """Seal secrets with AES-256-GCM (NIST SP 800-38D). Account and purpose are associated data.
+    """Encrypts secrets with AES-256-GCM (NIST SP 800-38D).
 
-    *keys* maps key ids to keys of 32 bytes. The first key seals, and all of them open. To rotate,
-    put a new key first; each record is then sealed with it at its next write. A key id has 1 to 64
-    characters: letters, digits, ``.``, ``_`` and ``-``. Never give the id of an old key to a new
-    one.
+    *keys* maps key ids to 32-byte keys. The first key encrypts new secrets, and all keys can decrypt. To
+    rotate keys, add the new key at the front. Each record is then encrypted again with the new key the
+    next time it is written. A key id has 1 to 64 characters: letters, digits, ``.``, ``_`` and ``-``.
+    Never give a new key the id of an old key.
 
-    Nonces are random, so one key may seal at most 2**32 secrets (NIST SP 800-38D, section 8.3).
-    Raises :class:`InvalidParameterError` for keys that do not have this form.
+    The account id and the purpose are authenticated as associated data, so a secret cannot be moved to
+    another account. Nonces are random, so a key can encrypt at most 2**32 secrets (NIST SP 800-38D,
+    section 8.3). Raises :class:`InvalidParameterError` if *keys* is empty, or if a key or a key id is not
+    valid.
     """
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
@@ -111,16 +114,16 @@ class Vault:
         self._prefix = f"{_SEALED}{self._newest}:"
 
     def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
-        """Return *secret*, sealed with the first key for this account and purpose."""
+        """Encrypt *secret* with the first key, for this account and purpose."""
         nonce = os.urandom(_NONCE_BYTES)
         context = _context(self._newest, account_id, purpose)
         box = nonce + self._ciphers[self._newest].encrypt(nonce, secret, context)
         return self._prefix + base64.b64encode(box).decode("ascii")
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
-        """Return the secret that was sealed for this account and purpose.
+        """Decrypt a secret that was encrypted for this account and purpose.
 
-        Raises :class:`VaultError` if the vault does not have the key, or if anything was changed.
+        Raises :class:`VaultError` if the vault does not have the key, or if the data has been changed.
         """
         scheme, key_id, box = _split(sealed)
         cipher = self._ciphers.get(key_id)
@@ -139,7 +142,7 @@ class Vault:
         raise VaultError("a stored secret was changed, or was sealed for another account or with another key")
 
     def is_current(self, sealed: str) -> bool:
-        """Return whether *sealed* was made with the first key."""
+        """Return whether *sealed* was encrypted with the first key."""
         return sealed.startswith(self._prefix)
 
     def __repr__(self) -> str:
@@ -147,7 +150,7 @@ class Vault:
 
 
 class Plaintext:
-    """Store secrets without encryption. Anyone who can read the store can generate codes.
+    """Stores secrets without encryption, so anyone who can read the store can generate valid codes.
 
     Use the instance :data:`PLAINTEXT`.
     """
@@ -158,7 +161,7 @@ class Plaintext:
         return _PLAIN + base64.b64encode(secret).decode("ascii")
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
-        """Return the secret. Raises :class:`VaultError` if it is sealed."""
+        """Return the secret, or raise :class:`VaultError` if it is encrypted."""
         del account_id, purpose
         scheme, _, raw = _split(sealed)
         if scheme != _PLAIN or not raw:
@@ -166,7 +169,7 @@ class Plaintext:
         return raw
 
     def is_current(self, sealed: str) -> bool:
-        """Return whether *sealed* is in the form that :meth:`seal` returns."""
+        """Return whether *sealed* has the format that :meth:`seal` returns."""
         return sealed.startswith(_PLAIN)
 
     def __repr__(self) -> str:

@@ -1,11 +1,11 @@
-"""kill -9 in the middle of verification: what was answered stays answered."""
+"""kill -9 in the middle of a verification loses nothing that was answered."""
 
 import random
 import signal
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from itertools import count
@@ -32,37 +32,37 @@ from totpkit.testing import SoftPhone
 POLICY = Policy(throttle=Throttle(free=100, first_wait=0.0), recovery_cost=1)
 START = 1_700_000_010.0
 
-Told = list[tuple[int, Answer]]
+Answers = list[tuple[int, Answer]]
 
-chance = random.Random()  # noqa: S311 - it chooses moments to kill at
+chance = random.Random()  # noqa: S311 - chooses when to kill
 
 
 class State(NamedTuple):
-    """What is known of an account after so many attempts: the last right one, and the wrong ones since."""
+    """What is known of an account after some attempts: the last right one, and the failures since."""
 
     attempts: int
     right: int
     failures: int
 
     def after(self) -> "State":
-        """Return the state after one attempt more."""
+        """Return the state after one more attempt."""
         if is_right(self.attempts):
             return State(self.attempts + 1, self.attempts, 0)
         return State(self.attempts + 1, self.right, self.failures + 1)
 
 
 def is_right(attempt: int) -> bool:
-    """Return whether this attempt is made with the right code: every third is."""
+    """Return whether this attempt uses the right code, as every third one does."""
     return attempt % 3 == 2
 
 
 def moment(attempt: int) -> float:
-    """Return the time of an attempt: each has a step of its own."""
+    """Return the time of an attempt. Each has its own step."""
     return START + 30 * attempt
 
 
 def attempts_by(app: App, account: str, uri: str, first: int) -> Iterator[tuple[int, Answer]]:
-    """Make attempts for ever; yield the number and the answer of each."""
+    """Make attempts forever, and yield the number and the answer of each."""
     phone = SoftPhone(uri, clock=app.clock)
     for attempt in count(first):
         app.clock.time = moment(attempt)
@@ -70,7 +70,7 @@ def attempts_by(app: App, account: str, uri: str, first: int) -> Iterator[tuple[
 
 
 class Victim:
-    """An account on which attempts are made until somebody is killed, and what was told of them."""
+    """An account on which attempts are made until something is killed."""
 
     def __init__(self, app: App, account: str) -> None:
         self.app, self.account = app, account
@@ -80,10 +80,10 @@ class Victim:
         assert app.auth.confirm_enrollment(account, self.phone.code())
         self.state = State(0, -1, 0)
 
-    def check(self, told: Iterable[tuple[int, Answer]]) -> None:
-        """All that was told has happened, and at most one attempt more."""
+    def check(self, answers: Answers) -> None:
+        """Check that the store has everything that was answered, and at most one more attempt."""
         known = self.state
-        for attempt, answer in told:
+        for attempt, answer in answers:
             right = Accepted(self.step(attempt)) if is_right(attempt) else Rejected(Reason.MISMATCH)
             assert (attempt, answer) == (known.attempts, right)
             known = known.after()
@@ -97,28 +97,27 @@ class Victim:
             self.state = self.state._replace(failures=0)
 
     def found(self) -> tuple[int, int]:
-        """Return the last right attempt and the failures since, as the store has them."""
-        active = self.app.record(self.account).device
-        assert active is not None
-        return active.last_step - self.step(0), self.app.auth.status(self.account).failures
+        """Return the last right attempt and the failures since, from the store."""
+        last_step = self.app.device(self.account).last_step
+        return last_step - self.step(0), self.app.auth.status(self.account).failures
 
     def step(self, attempt: int) -> int:
         """Return the step of an attempt."""
         return int(moment(attempt)) // 30
 
 
-# The app is killed.
+# Kill the app
 
 
 def attempt_in_process(path: Path, account: str, uri: str, first: int, pipe: Connection) -> None:
-    """Make attempts for ever, and tell each answer after it was given; runs in a process of its own."""
+    """Make attempts forever, and send each answer. Runs in its own process."""
     app = App(store=SQLiteStore(path), policy=POLICY)
-    for told in attempts_by(app, account, uri, first):
-        pipe.send(told)
+    for numbered in attempts_by(app, account, uri, first):
+        pipe.send(numbered)
 
 
-def told_before_death(path: Path, victim: Victim, seconds: float, *, after_first: bool) -> Told:
-    """Return what a process tells that is killed so many seconds after its start, or its first word."""
+def answers_before_kill(path: Path, victim: Victim, seconds: float, *, after_first: bool) -> Answers:
+    """Return the answers of a process that is killed some seconds after its start or its first answer."""
     here, there = context.Pipe(duplex=False)
     arguments = path, victim.account, victim.uri, victim.state.attempts, there
     process = context.Process(target=attempt_in_process, args=arguments)
@@ -129,27 +128,23 @@ def told_before_death(path: Path, victim: Victim, seconds: float, *, after_first
     time.sleep(seconds)
     process.kill()
     process.join()
-    with here:
-        return list(said(here))
-
-
-def said(pipe: Connection) -> Iterator[tuple[int, Answer]]:
-    """Yield what was told before the end; a kill may have cut the last word off."""
-    with suppress(EOFError, OSError):
+    answers: Answers = []
+    with here, suppress(EOFError, OSError):  # the kill may have cut off the last answer
         while True:
-            yield pipe.recv()
+            answers.append(here.recv())
+    return answers
 
 
 @pytest.mark.proves("T35", "RFC6238-5.2-once")
 def test_app_killed(tmp_path: Path) -> None:
-    """Of three processes that verify on one file and are killed, again and again, nothing told is lost."""
+    """Killing three processes that verify on one file, again and again, loses no answer."""
     path = tmp_path / "totpkit.db"
     victims = [Victim(App(store=SQLiteStore(path), policy=POLICY), f"account-{n}") for n in range(3)]
     for turn in range(12):
         with ThreadPoolExecutor(len(victims)) as pool:
             lives = [
                 pool.submit(
-                    told_before_death, path, victim, chance.uniform(0, 0.1), after_first=turn % 2 == 0
+                    answers_before_kill, path, victim, chance.uniform(0, 0.1), after_first=turn % 2 == 0
                 )
                 for victim in victims
             ]
@@ -160,22 +155,22 @@ def test_app_killed(tmp_path: Path) -> None:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-# The server is killed.
+# Kill the server
 
 
-def told_before_failure(victim: Victim) -> Told:
+def answers_before_failure(victim: Victim) -> Answers:
     """Return the answers to attempts that are made until the store fails."""
-    told: Told = []
+    answers: Answers = []
     with suppress(StoreError):
-        for answer in attempts_by(victim.app, victim.account, victim.uri, victim.state.attempts):
-            told.append(answer)
-    return told
+        for numbered in attempts_by(victim.app, victim.account, victim.uri, victim.state.attempts):
+            answers.append(numbered)
+    return answers
 
 
 @pytest.mark.proves("T34", "T35")
 @pytest.mark.parametrize("kind", ["redis", "postgresql"])
 def test_server_killed(kind: str, account: str) -> None:
-    """A server that is killed while it works fails, and when it is back nothing told is lost."""
+    """Killing a server makes its store fail, and loses no answer."""
     running, at = (running_redis, redis_at) if kind == "redis" else (running_postgresql, postgresql_at)
     how = signal.SIGKILL if kind == "redis" else signal.SIGQUIT  # PostgreSQL's orphans would outlive it
     with running() as server, opened(at(server)) as store:
@@ -183,16 +178,16 @@ def test_server_killed(kind: str, account: str) -> None:
         for _ in range(4):
             death = threading.Timer(chance.uniform(0.05, 0.3), server.stop, [how])
             death.start()
-            told = told_before_failure(victim)
+            answers = answers_before_failure(victim)
             death.join()
             server.start()
             wait_until(lambda: is_back(store))
-            victim.check(told)
+            victim.check(answers)
         assert victim.state.attempts >= 6
 
 
 def is_back(store: Store) -> bool:
-    """Return whether the store answers."""
+    """Return whether the store answers again."""
     with suppress(StoreError):
         return store.load("nobody") is None
     return False

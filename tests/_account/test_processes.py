@@ -1,4 +1,4 @@
-"""Real processes that share a store: a code passes once, and guesses are counted by all."""
+"""Processes that share a store: a code passes once, and all of them count guesses."""
 
 import stat
 from collections.abc import Iterator
@@ -13,14 +13,13 @@ from tests.support.store_urls import opened
 from tests.support.workers import SIZE, Crew, call, meet
 from totpkit import Reason, Rejected
 from totpkit.stores.sqlite import SQLiteStore
-from totpkit.testing import SoftPhone
 
 FREE = POLICY.throttle.free
 
 
 @pytest.fixture
 def url(crew: Crew, shared_url: str) -> str:
-    """Give the URL of a store of each kind in turn, which the crew knows."""
+    """Give the URL of each kind of store, for which the crew has an authenticator."""
     crew.at_once(meet, shared_url)
     return shared_url
 
@@ -34,7 +33,7 @@ def app(url: str) -> Iterator[App]:
 
 @pytest.mark.proves("T07", "RFC6238-5.2-once")
 def test_one_code(crew: Crew, url: str, app: App, account: str) -> None:
-    """Of 16 processes with one code exactly one lets it in, time and again."""
+    """Of 16 processes with one code, exactly one accepts it."""
     phone = app.enroll(account)
     for _ in range(20):
         app.clock.advance(30)
@@ -47,10 +46,10 @@ def test_one_code(crew: Crew, url: str, app: App, account: str) -> None:
 
 @pytest.mark.proves("T07", "T19", "T20")
 def test_one_confirmation(crew: Crew, url: str, app: App, account: str) -> None:
-    """Of 16 processes that confirm one enrollment exactly one does, and its code is spent."""
+    """Of 16 processes that confirm one enrollment, exactly one does, and its code is spent."""
     for turn in range(5):
         name = f"{account}-{turn}"
-        code = SoftPhone(app.auth.begin_enrollment(name, label="alice").uri, clock=app.clock).code()
+        code = app.scan(name).code()
         found = reasons(crew.at_once(call, url, app.clock(), "confirm_enrollment", name, code))
         assert found == {"accepted": 1, "EXPIRED": SIZE - 1}
         assert app.auth.verify(name, code) == Rejected(Reason.REPLAYED)
@@ -58,7 +57,7 @@ def test_one_confirmation(crew: Crew, url: str, app: App, account: str) -> None:
 
 @pytest.mark.proves("T11", "RFC4226-7.3")
 def test_guesses(crew: Crew, url: str, app: App, account: str) -> None:
-    """Of the guesses of 16 processes as many are answered as are free, and each of them counts."""
+    """Of the guesses of 16 processes only the free ones are answered, and each of those counts."""
     phone = app.enroll(account)
     for _ in range(5):
         found = reasons(crew.at_once(call, url, app.clock(), "verify", account, wrong(phone)))
@@ -72,7 +71,7 @@ def test_guesses(crew: Crew, url: str, app: App, account: str) -> None:
 
 @pytest.mark.proves("T25", "T28", "NIST-3.1.2")
 def test_recovery_code(crew: Crew, url: str, app: App, account: str) -> None:
-    """Of 32 uses of one recovery code, two in each of 16 processes, exactly one passes."""
+    """Of 32 uses of one recovery code, two in each of 16 processes, exactly one is accepted."""
     app.enroll(account)
     codes = app.auth.issue_recovery_codes(account)
     for left, code in zip(range(9, 4, -1), codes, strict=False):
@@ -85,13 +84,13 @@ def test_recovery_code(crew: Crew, url: str, app: App, account: str) -> None:
 
 
 def first_swap(path: Path) -> bool:
-    """Open a file that may not be there yet, and write to it."""
+    """Open a file that may not exist yet, and write to it."""
     with closing(SQLiteStore(path)) as store:
         return store.swap("a", None, b"record")
 
 
-def test_file_made_at_once(crew: Crew, tmp_path: Path) -> None:
-    """16 processes, of two threads each, that make one SQLite file at once all get to work with it."""
+def test_file_created_at_once(crew: Crew, tmp_path: Path) -> None:
+    """16 processes of two threads can create one SQLite file at once, and all of them can use it."""
     for turn in range(5):
         path = tmp_path / f"{turn}.db"
         won = crew.at_once(first_swap, path, threads=2)
@@ -110,7 +109,7 @@ def count_up(path: Path, rounds: int) -> None:
 
 
 def test_file_under_load(crew: Crew, tmp_path: Path) -> None:
-    """Of processes that write to one record all the time none is refused for long, and no write is lost."""
+    """When processes write to one record all the time, none is rejected and no write is lost."""
     crew.at_once(count_up, tmp_path / "x.db", 20, threads=2)
     with closing(SQLiteStore(tmp_path / "x.db")) as store:
         assert store.load("a") == b"%d" % (20 * 2 * SIZE)

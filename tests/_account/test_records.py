@@ -1,4 +1,4 @@
-"""Reading and changing records: load, decide, swap."""
+"""Tests of totpkit._account.records: load, decide, and swap."""
 
 import datetime as dt
 import math
@@ -6,138 +6,185 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 
-from tests.support.account_strategies import records, throttles
+from tests.support.account_strategies import counts, records
 from tests.support.authenticators import POLICY, WHO, App
 from tests.support.fakes import Raced, Tape, Watched
 from tests.support.strategies import shown
-from totpkit import Cipher, InvalidParameterError, Policy, RecordError, Store, StoreError, Throttle
-from totpkit._account.attempts import Context
-from totpkit._account.record import EnrolledDevice, Record, SealedSecret
+from totpkit import (
+    Cipher,
+    InvalidParameterError,
+    Policy,
+    Reason,
+    RecordError,
+    Rejected,
+    Store,
+    StoreError,
+    Throttle,
+)
+from totpkit._account.attempts import Context, Restrictions
+from totpkit._account.record import EMPTY_RECORD, EnrolledDevice, Record
+from totpkit._account.record_json import read_record, write_record
 from totpkit._account.records import Records, Update
-from totpkit._account.sealing import ENROLLED, PENDING, Sealing
+from totpkit._account.sealing import PENDING, Sealing
 from totpkit._account.sync import SyncStoreAdapter, run_sync
+from totpkit._otp.truncation import COUNTERS
 from totpkit.stores.memory import MemoryStore
 from totpkit.testing import SettableClock
 from totpkit.vault import PLAINTEXT, Vault
 
+NOW = 1_700_000_000.0
 
-def ledger(
+
+def records_of(
     store: Store, *, cipher: Cipher = PLAINTEXT, policy: Policy = POLICY, clock: Any = None
 ) -> Records:
-    """Return a ledger over a sync store."""
-    return Records(SyncStoreAdapter(store), cipher, policy, clock or SettableClock())
+    """Return the records in a sync store."""
+    return Records(SyncStoreAdapter(store), cipher, policy, clock or SettableClock(NOW))
 
 
-def one_more(record: Record, _: Context) -> tuple[Record, str]:
-    """Count a failure more."""
-    return replace(record, failures=record.failures + 1), f"{record.failures} before"
+def store_of(record: Record) -> MemoryStore:
+    """Return a store that contains this record."""
+    store = MemoryStore()
+    store.swap(WHO, None, write_record(record, revision=record.revision))
+    return store
 
 
-def counted(store: Store) -> Update[str]:
-    """Count a failure more in the store."""
-    return run_sync(ledger(store).change(WHO, one_more))
-
-
-def stored(store: Store) -> Record:
-    """Return the record in the store."""
+def stored_in(store: Store) -> Record:
+    """Return the record in a store."""
     raw = store.load(WHO)
     assert raw is not None
     return read_record(raw)
 
 
+def count(record: Record, _: Context) -> tuple[Record, str]:
+    """Add a failure."""
+    return record._replace(failures=record.failures + 1), f"{record.failures} before"
+
+
+def keep(record: Record, context: Context) -> tuple[Record, Context]:
+    """Change nothing, and return the context."""
+    return record, context
+
+
+def count_in(store: Store) -> Update[Any]:
+    """Add a failure in the store."""
+    return run_sync(records_of(store).update(WHO, count))
+
+
+def device(sealing: Sealing) -> EnrolledDevice:
+    """Return a device with a new secret."""
+    secret = sealing.promote(sealing.new("alice", "Acme", POLICY))
+    return EnrolledDevice(secret=secret, confirmed_at=0.0, last_used_at=0.0, last_step=0)
+
+
 def test_read() -> None:
-    """An account that is not stored is empty, and one that is comes back."""
+    """An account that is not stored has an empty record."""
     store = MemoryStore()
-    assert run_sync(ledger(store).read(WHO)) is Record.EMPTY
-    counted(store)
-    assert run_sync(ledger(store).read(WHO)) == Record(revision=1, failures=1)
+    assert run_sync(records_of(store).read(WHO)) is EMPTY_RECORD
+    count_in(store)
+    assert run_sync(records_of(store).read(WHO)) == Record(revision=1, failures=1)
 
 
 @pytest.mark.proves("T32", "T34")
 def test_corrupted() -> None:
-    """A corrupted record is an error wherever it is read, and is not written over; it can be removed."""
+    """A corrupted record raises and is not overwritten, but it can be erased."""
     store = MemoryStore()
     store.swap(WHO, None, b"{}")
     with pytest.raises(RecordError):
-        run_sync(ledger(store).read(WHO))
+        run_sync(records_of(store).read(WHO))
     with pytest.raises(RecordError):
-        run_sync(ledger(store).change(WHO, one_more))
+        count_in(store)
     assert store.load(WHO) == b"{}"
-    assert run_sync(ledger(store).erase(WHO)) is True
-    assert run_sync(ledger(store).erase(WHO)) is False
+    assert run_sync(records_of(store).erase(WHO)) is True
+    assert run_sync(records_of(store).erase(WHO)) is False
 
 
 @given(records)
-def test_change(record: Record) -> None:
-    """A decision is written under the next revision, and told with the record before and after."""
-    store = MemoryStore()
-    bare = replace(record, device=None, revision=41)
-    store.swap(WHO, None, bare.to_bytes(revision=41))
-    change = counted(store)
-    after = replace(bare, failures=bare.failures + 1)
-    assert Update(WHO, 1_700_000_000.0, bare, after, f"{bare.failures} before") == change
-    assert replace(after, revision=42) == stored(store)
+def test_update(record: Record) -> None:
+    """A decision is stored with the next revision, and returned with the record before and after."""
+    before = record._replace(device=None, revision=41)
+    store = store_of(before)
+    after = before._replace(failures=before.failures + 1)
+    assert count_in(store) == Update(WHO, NOW, before, after, f"{before.failures} before")
+    assert stored_in(store) == after._replace(revision=42)
+
+
+@given(
+    records,
+    st.none() | counts,
+    st.booleans(),
+    st.sampled_from([Reason.TICKET_INVALID, Reason.PROOF_INVALID]),
+)
+def test_generation(record: Record, generation: int | None, current: bool, stale: Reason) -> None:  # noqa: FBT001 - drawn
+    """A rule decides only while the record has the generation in which the login began."""
+    before = record._replace(device=None)
+    restrictions = Restrictions(before.generation if current else generation, stale)
+    tape = Tape(store_of(before))
+    update = run_sync(records_of(tape).update(WHO, count, restrictions))
+    if restrictions.generation in {None, before.generation}:
+        assert update.outcome == f"{before.failures} before"
+    else:
+        assert update == Update(WHO, NOW, before, before, Rejected(stale))
+        assert update.after is update.before
+        assert tape.calls == ["load"]
 
 
 @pytest.mark.proves("T32")
-@pytest.mark.parametrize("numbers", [{"revision": 2**64}, {"generation": 2**64}], ids=str)
-def test_counted_too_far(numbers: dict[str, int]) -> None:
-    """A record whose numbers cannot go on is read; it is an error to write it, and it stays as it is."""
-    store = MemoryStore()
-    raw = Record(**numbers).to_bytes(revision=numbers.get("revision", 1))
-    store.swap(WHO, None, raw)
-    assert run_sync(ledger(store).read(WHO)).failures == 0
-    with pytest.raises(RecordError, match=r"^a stored record's numbers are higher than counting gets$"):
-        run_sync(ledger(store).change(WHO, later_generation))
+@pytest.mark.parametrize("counters", [{"revision": COUNTERS}, {"generation": COUNTERS}], ids=str)
+def test_counters_exhausted(counters: dict[str, Any]) -> None:
+    """A record whose counters cannot rise any more is read, but not written."""
+    store = store_of(Record(**counters))
+    raw = store.load(WHO)
+    assert run_sync(records_of(store).read(WHO)) == Record(**counters)
+    with pytest.raises(RecordError, match=r"^record counters out of range$"):
+        run_sync(
+            records_of(store).update(
+                WHO, lambda record, _: (record._replace(generation=record.generation + 1), None)
+            )
+        )
     assert store.load(WHO) == raw
 
 
-def later_generation(record: Record, _: Context) -> tuple[Record, None]:
-    """Raise the generation."""
-    return replace(record, generation=record.generation + 1), None
-
-
 def test_values_never_recur() -> None:
-    """Every write gives the stored value that it never had before, also when the same is written again."""
+    """Every write stores a value that was never stored before, even if the record is equal."""
     store = MemoryStore()
-    seen = []
+    values = set()
     for _ in range(20):
-        run_sync(ledger(store).change(WHO, lambda record, _: (replace(record), None)))
-        seen.append(store.load(WHO))
-    assert len(set(seen)) == 20
+        run_sync(records_of(store).update(WHO, lambda record, _: (Record(*record), None)))
+        values.add(store.load(WHO))
+    assert len(values) == 20
 
 
 def test_no_change() -> None:
-    """What comes back as the same object is not written."""
+    """If the rule returns the same object, nothing is written."""
     tape = Tape()
-    change = run_sync(ledger(tape).change(WHO, lambda record, _: (record, "same")))
-    assert change.before is change.after is Record.EMPTY
-    assert change.outcome == "same"
+    update = run_sync(records_of(tape).update(WHO, lambda record, _: (record, "same")))
+    assert update.before is update.after is EMPTY_RECORD
+    assert update.outcome == "same"
     assert tape.calls == ["load"]
 
 
 @pytest.mark.proves("RFC6238-5.2-once", "T11")
 def test_lost_race() -> None:
-    """A lost race is decided again, from what the winner wrote and by the time of then."""
-    store, clock = MemoryStore(), SettableClock()
-    asked: list[tuple[int, float]] = []
+    """After a lost race the rule decides again, with the new record and the new time."""
+    store, clock = MemoryStore(), SettableClock(NOW)
+    decided: list[tuple[int, float]] = []
 
     def rival(swap: int) -> None:
         if swap < 3:
-            counted(store)
+            count_in(store)
             clock.advance(1)
 
-    def decide(record: Record, terms: Context) -> tuple[Record, int]:
-        asked.append((record.failures, terms.now))
-        return replace(record, failures=record.failures + 1), record.failures
+    def rule(record: Record, context: Context) -> tuple[Record, int]:
+        decided.append((record.failures, context.now))
+        return record._replace(failures=record.failures + 1), record.failures
 
-    change = run_sync(ledger(Raced(store, rival), clock=clock).change(WHO, decide))
-    start = 1_700_000_000.0
-    assert asked == [(0, start), (1, start + 1), (2, start + 2), (3, start + 3)]
-    assert (change.outcome, change.at, change.before.failures, change.after.failures) == (3, start + 3, 3, 4)
-    assert stored(store).failures == 4
+    update = run_sync(records_of(Raced(store, rival), clock=clock).update(WHO, rule))
+    assert decided == [(0, NOW), (1, NOW + 1), (2, NOW + 2), (3, NOW + 3)]
+    assert (update.outcome, update.at, update.before.failures, update.after.failures) == (3, NOW + 3, 3, 4)
+    assert stored_in(store).failures == 4
 
 
 LIMITS = {
@@ -150,214 +197,184 @@ LIMITS = {
 
 @pytest.mark.parametrize(("throttle", "limit"), LIMITS.values(), ids=LIMITS)
 def test_too_many_lost_races(throttle: Throttle, limit: int) -> None:
-    """Who loses as many races as guesses are answered at once, and 8 more, is told that the store failed."""
+    """A writer gives up after as many lost races as guesses are answered at once, and 8 more."""
     for losses in (limit - 1, limit):
         store = MemoryStore()
-        counted(store)
-        raced = Raced(store, lambda swap, n=losses, s=store: counted(s) if swap < n else None)  # type: ignore[misc]
-        books = ledger(raced, policy=replace(POLICY, throttle=throttle))
+        count_in(store)
+        raced = Raced(store, lambda swap, n=losses, s=store: count_in(s) if swap < n else None)  # type: ignore[misc]
+        raced_records = records_of(raced, policy=replace(POLICY, throttle=throttle))
         if losses < limit:
-            assert run_sync(books.change(WHO, one_more)).before.failures == losses + 1
+            assert run_sync(raced_records.update(WHO, count)).before.failures == losses + 1
         else:
-            with pytest.raises(StoreError, match=r"^the record changed under every attempt to write it$"):
-                run_sync(books.change(WHO, one_more))
+            with pytest.raises(StoreError, match=r"^the record changed during every attempt to write it$"):
+                run_sync(raced_records.update(WHO, count))
             assert raced.swaps == limit
-            assert stored(store).failures == limit + 1
-
-
-@given(throttles())
-def test_enough_races(throttle: Throttle) -> None:
-    """However many guesses the throttle answers at once, one writer outlasts them all."""
-    store = MemoryStore()
-    counted(store)
-    raced = Raced(store, lambda swap: counted(store) if swap < throttle.answers(0.0) + 7 else None)
-    assert run_sync(ledger(raced, policy=replace(POLICY, throttle=throttle)).change(WHO, one_more))
+            assert stored_in(store).failures == limit + 1
 
 
 def test_erase() -> None:
-    """What is erased is gone; who loses races to writers erases what they wrote, and gives up in the end."""
+    """Erasing deletes what other writers wrote in the meantime, and gives up after too many lost races."""
     store = MemoryStore()
-    assert run_sync(ledger(store).erase(WHO)) is False
-    counted(store)
-    raced = Raced(store, lambda swap: counted(store) if swap < 12 else None)
-    assert run_sync(ledger(raced).erase(WHO)) is True
+    assert run_sync(records_of(store).erase(WHO)) is False
+    count_in(store)
+    raced = Raced(store, lambda swap: count_in(store) if swap < 12 else None)
+    assert run_sync(records_of(raced).erase(WHO)) is True
     assert store.load(WHO) is None
-    counted(store)
-    with pytest.raises(StoreError, match=r"^the record changed under every attempt to remove it$"):
-        run_sync(ledger(Raced(store, lambda _: counted(store))).erase(WHO))
+    count_in(store)
+    with pytest.raises(StoreError, match=r"^the record changed during every attempt to delete it$"):
+        run_sync(records_of(Raced(store, lambda _: count_in(store))).erase(WHO))
     assert store.load(WHO) is not None
 
 
-def test_decision_raises() -> None:
-    """A decision that raises writes nothing."""
+def test_rule_raises() -> None:
+    """If the rule raises, nothing is written."""
     tape = Tape()
 
-    def decide(_: Record, __: Context) -> tuple[Record, None]:
+    def rule(_: Record, __: Context) -> tuple[Record, None]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        run_sync(ledger(tape).change(WHO, decide))
+        run_sync(records_of(tape).update(WHO, rule))
     assert tape.calls == ["load"]
 
 
 @pytest.mark.proves("ASVS-13.3")
 def test_resealed() -> None:
-    """Whatever is written takes the newest key with it, and the change tells so; else it tells nothing."""
-    older, newer = Vault({"old": bytes(32)}), Vault({"new": bytes(range(32)), "old": bytes(32)})
-    mine = Sealing(older, WHO)
-    provision = mine.promoted(mine.new("alice", "Acme", POLICY))
-    credential = EnrolledDevice(secret=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0)
-    store = MemoryStore()
-    store.swap(WHO, None, Record(device=credential).to_bytes(revision=1))
-    assert (
-        run_sync(ledger(store, cipher=newer).change(WHO, lambda record, _: (record, None))).resealed is False
-    )
+    """A write reseals the secret with the newest key and reports it; other updates do not."""
+    rotated = Vault({"new": bytes(range(32)), "old": bytes(32)})
+    store = store_of(Record(device=device(Sealing(Vault({"old": bytes(32)}), WHO))))
+    assert run_sync(records_of(store, cipher=rotated).update(WHO, keep)).resealed is False
     for expected in (True, False):
-        change = run_sync(ledger(store, cipher=newer).change(WHO, one_more))
-        assert change.resealed is expected
-        assert change.after.device is not None
-        assert change.after.device.secret.sealed.startswith("aesgcm:new:")
-        assert stored(store).device == change.after.device
+        update = run_sync(records_of(store, cipher=rotated).update(WHO, count))
+        assert update.resealed is expected
+        assert update.after.device is not None
+        assert update.after.device.secret.sealed.startswith("aesgcm:new:")
+        assert stored_in(store).device == update.after.device
 
 
-@pytest.mark.parametrize("purpose", [ENROLLED, PENDING])
-def test_terms(purpose: str) -> None:
-    """A decision is given the policy, the time, and what opens secrets of the purpose asked for."""
-    cipher, clock = Vault({"k": bytes(32)}), SettableClock(5.5)
-    mine = Sealing(cipher, WHO)
-    pending = mine.new("alice", "Acme", POLICY)
-    provision = pending if purpose == PENDING else mine.promoted(pending)
-    asked: list[Context] = []
-
-    def decide(record: Record, terms: Context) -> tuple[Record, None]:
-        asked.append(terms)
-        return record, None
-
-    books = ledger(MemoryStore(), cipher=cipher, clock=clock)
-    run_sync(books.change(WHO, decide, purpose=purpose))
-    assert (asked[0].policy, asked[0].now) == (POLICY, 5.5)
-    assert asked[0].open_codes(provision) == mine.codes(pending, PENDING)
+@pytest.mark.parametrize("pending", [False, True])
+def test_context(pending: bool) -> None:  # noqa: FBT001 - a parameter
+    """A rule gets the policy, the time, the restrictions, and what opens the wanted kind of secret."""
+    cipher = Vault({"k": bytes(32)})
+    sealing, restrictions = Sealing(cipher, WHO), Restrictions(completes=False)
+    pending_secret = sealing.new("alice", "Acme", POLICY)
+    secret = pending_secret if pending else sealing.promote(pending_secret)
+    opened = records_of(MemoryStore(), cipher=cipher, clock=SettableClock(5.5))
+    context = run_sync(opened.update(WHO, keep, restrictions, pending=pending)).outcome
+    assert isinstance(context, Context)
+    assert (context.policy, context.now, context.restrictions) == (POLICY, 5.5, restrictions)
+    assert context.open_secret(secret) == sealing.open(pending_secret, PENDING)
 
 
-async def later() -> float:
-    """Answer too late."""
-    return 1_700_000_000.0
+def test_nothing_opened() -> None:
+    """No secret is opened unless the rule opens it."""
+    watched = Watched(PLAINTEXT)
+    store = store_of(Record(device=device(Sealing(PLAINTEXT, WHO))))
+    assert run_sync(records_of(store, cipher=watched).update(WHO, count)).after.failures == 1
+    assert watched.done == []
 
 
-NO_TIMES = [True, None, "5", math.nan, math.inf, -1, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), b"5"]
+async def suspend() -> float:
+    """Return a time, too late for a sync caller."""
+    return NOW
 
 
-@pytest.mark.proves("T45")
-@pytest.mark.parametrize("time", NO_TIMES, ids=shown)
-def test_bad_clock(time: Any) -> None:
-    """A clock that shows no time is refused before anything is decided or written."""
-    tape = Tape()
-    books = ledger(tape, clock=lambda: time)
-    with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds"):
-        books.now()
-    with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds"):
-        run_sync(books.change(WHO, one_more))
-    assert tape.calls == ["load"]
-
-
-@pytest.mark.parametrize("time", [2**64 // 1000, 1_700_000_000_000_000_000, 2**64, 1e300, 10**400])
-def test_clock_far_ahead(time: float) -> None:
-    """A clock that shows no time of this world is refused too, before it is written anywhere."""
-    tape = Tape()
-    with pytest.raises(InvalidParameterError, match=r"^clock must return Unix seconds of today, "):
-        run_sync(ledger(tape, clock=lambda: time).change(WHO, one_more))
-    assert tape.calls == ["load"]
+NOT_TIMES = [True, None, "5", math.nan, math.inf, -1, dt.datetime(2026, 1, 1, tzinfo=dt.UTC), b"5"]
+FAR_AHEAD = [COUNTERS // 1000, 1_700_000_000_000_000_000, COUNTERS, 1e300, 10**400]
 
 
 @pytest.mark.proves("T45")
-def test_late_clock() -> None:
-    """A coroutine from a clock is no time."""
-    coroutine = later()
-    books = ledger(MemoryStore(), clock=lambda: coroutine)
+@pytest.mark.parametrize(
+    ("time", "problem"),
+    [(time, "^time must be Unix seconds") for time in NOT_TIMES]
+    + [(time, "^clock must return Unix seconds, not a time millions of years ahead$") for time in FAR_AHEAD],
+    ids=shown,
+)
+def test_wrong_clock(time: Any, problem: str) -> None:
+    """A clock that returns something else, or a time too far ahead, raises before anything is decided."""
+    tape = Tape()
+    wrong = records_of(tape, clock=lambda: time)
+    with pytest.raises(InvalidParameterError, match=problem):
+        wrong.now()
+    with pytest.raises(InvalidParameterError, match=problem):
+        run_sync(wrong.update(WHO, count))
+    assert tape.calls == ["load"]
+
+
+@pytest.mark.proves("T45")
+def test_async_clock() -> None:
+    """A coroutine returned by a clock is not a time."""
+    coroutine = suspend()
     with pytest.raises(InvalidParameterError, match=r"^time must be Unix seconds, .* not coroutine$"):
-        books.now()
+        records_of(MemoryStore(), clock=lambda: coroutine).now()
     coroutine.close()
 
 
-def test_clock_of_a_readable_record() -> None:
-    """Whatever the clock may show, an account that is enrolled by it can be read afterwards."""
-    app = App(clock=SettableClock(2**64 // 1000 - 2000))
+def test_latest_time() -> None:
+    """An account that is enrolled at the latest possible time has a record that can be read."""
+    app = App(clock=SettableClock(COUNTERS // 1000 - 2000))
     phone = app.enroll()
     assert app.auth.verify(WHO, phone.code())
-    app.clock.time = 2.0**64 / 1000
-    with pytest.raises(InvalidParameterError, match=r"^clock must "):
-        app.enroll("acct-2")
 
 
-def test_now() -> None:
-    """The time is a float, whatever the clock shows it as."""
-    for shows in (7, 7.0):
-        now = ledger(MemoryStore(), clock=lambda shows=shows: shows).now()
-        assert (now, type(now)) == (7.0, float)
+@pytest.mark.parametrize("time", [7, 7.0])
+def test_now(time: float) -> None:
+    """The time is always a float."""
+    now = records_of(MemoryStore(), clock=lambda: time).now()
+    assert (now, type(now)) == (7.0, float)
 
 
-class Odd:
-    """A store that answers what no store should."""
+class WrongLoad:
+    """A store that returns the wrong thing from ``load``."""
 
-    def __init__(self, answer: object) -> None:
-        self.answer = answer
+    def __init__(self, value: object) -> None:
+        self.value = value
 
     def load(self, account_id: str) -> bytes | None:
-        """Answer oddly."""
+        """Return the wrong thing."""
         del account_id
-        return cast("bytes", self.answer)
+        return cast("bytes", self.value)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Answer oddly."""
+        """Return the wrong thing."""
         del account_id, old, new
-        return cast("bool", self.answer)
+        return cast("bool", self.value)
 
 
-class OddSwap(Odd):
-    """A store that loads, and answers a swap oddly."""
+class WrongSwap(WrongLoad):
+    """A store that returns the wrong thing from ``swap`` only."""
 
     def load(self, account_id: str) -> bytes | None:
         """Load an empty record."""
         del account_id
-        return Record().to_bytes(revision=1)
+        return write_record(Record(), revision=1)
 
 
 @pytest.mark.proves("T45", "T34")
-@pytest.mark.parametrize("answer", [1, 0, "", "OK", b"1", None, [True]], ids=shown)
-def test_odd_swap(answer: object) -> None:
-    """A swap that answers anything but True or False did not succeed, whatever it looks like."""
-    books, said = ledger(OddSwap(answer)), "^a store must answer a swap by True or False, not by "
-    with pytest.raises(StoreError, match=said):
-        run_sync(books.change(WHO, one_more))
-    with pytest.raises(StoreError, match=said):
-        run_sync(books.erase(WHO))
+@pytest.mark.parametrize("value", [1, 0, "", "OK", b"1", None, [True]], ids=shown)
+def test_wrong_swap(value: object) -> None:
+    """A swap that returns anything but True or False has not succeeded."""
+    wrong = records_of(WrongSwap(value))
+    message = "^a store must return True or False from swap, not "
+    with pytest.raises(StoreError, match=message):
+        run_sync(wrong.update(WHO, count))
+    with pytest.raises(StoreError, match=message):
+        run_sync(wrong.erase(WHO))
 
 
 @pytest.mark.proves("T45", "T34")
-@pytest.mark.parametrize("answer", [True, False, 1, "", "{}", bytearray(b"{}"), memoryview(b"{}")], ids=shown)
-def test_odd_load(answer: object) -> None:
-    """What is loaded is bytes or nothing."""
+@pytest.mark.parametrize("value", [True, False, 1, "", "{}", bytearray(b"{}"), memoryview(b"{}")], ids=shown)
+def test_wrong_load(value: object) -> None:
+    """A store must load bytes or None."""
     with pytest.raises(StoreError, match=r"^a store must load bytes or None, not "):
-        run_sync(ledger(Odd(answer)).read(WHO))
+        run_sync(records_of(WrongLoad(value)).read(WHO))
 
 
 @pytest.mark.proves("T45")
-def test_late_store() -> None:
-    """Coroutines from a store that hides its colour are neither records nor successes."""
-    coroutine = later()
-    for store in (Odd(coroutine), OddSwap(coroutine)):
-        with pytest.raises(StoreError, match="coroutine"):
-            run_sync(ledger(store).change(WHO, one_more))
+@pytest.mark.parametrize("store", [WrongLoad, WrongSwap])
+def test_hidden_async_store(store: type[WrongLoad]) -> None:
+    """A coroutine from a store is neither a record nor a success."""
+    coroutine = suspend()
+    with pytest.raises(StoreError, match="coroutine"):
+        run_sync(records_of(store(coroutine)).update(WHO, count))
     coroutine.close()
-
-
-def test_provision_is_opened_late() -> None:
-    """Nothing is opened unless a decision asks for it."""
-    store, vault = MemoryStore(), Watched(PLAINTEXT)
-    provision = SealedSecret(
-        sealed="plain:", digits=6, algorithm=POLICY.algorithm, period=30, label="alice", issuer=""
-    )
-    credential = EnrolledDevice(secret=provision, confirmed_at=0.0, last_used_at=0.0, last_step=0)
-    store.swap(WHO, None, Record(device=credential).to_bytes(revision=1))
-    assert run_sync(ledger(store, cipher=vault).change(WHO, one_more)).after.failures == 1
-    assert vault.done == []

@@ -1,18 +1,19 @@
-"""One logic, two colours."""
+"""Tests of totpkit._account.sync: the same logic for sync and async callers."""
 
 import asyncio
 import functools
 import gc
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 import pytest
 
+from tests.support.runtimes import Run, each_runtime, run_async
 from totpkit import FlowError
 from totpkit._account.sync import (
+    AsyncResult,
     AsyncRuntime,
-    Pending,
     Runtime,
     ShieldedStopIteration,
     SyncRuntime,
@@ -25,44 +26,48 @@ from totpkit._account.sync import (
 from totpkit.stores.memory import MemoryStore
 from totpkit.stores.threaded import ThreadedStore
 
-
-class Chosen(Exception):  # noqa: N818 - raised to be recognized
-    """What a callback raises."""
-
-
-async def later(value: object = None) -> object:
-    """Answer after a turn of the event loop."""
-    await asyncio.sleep(0)
-    return value
+ASYNC_IN_SYNC = r"^an async component was given to a sync class: use the class whose name begins with Async$"
+SYNC_IN_ASYNC = r"^a sync store was given to an async class: wrap it in ThreadedStore$"
 
 
-def fails(error: BaseException) -> Callable[[], Any]:
-    """Return a callback that raises this error."""
-
-    def fail() -> None:
-        raise error
-
-    return fail
-
-
-class Awaitable_:  # noqa: N801 - not the protocol, one that has it
-    """Something to await that is no coroutine."""
-
-    def __await__(self) -> Generator[object, None, str]:
-        return asyncio.sleep(0, "awaited").__await__()
+class ChosenError(Exception):
+    """An error that nothing else raises."""
 
 
 ERRORS = [
-    Chosen("x"),
+    ChosenError("x"),
     StopIteration("x"),
     StopAsyncIteration(),
     GeneratorExit(),
     KeyboardInterrupt(),
     RuntimeError(),
 ]
+each_error = pytest.mark.parametrize("error", ERRORS, ids=repr)
 
 
-def test_drive() -> None:
+async def suspend(value: object = None) -> object:
+    """Return the value after a turn of the event loop."""
+    await asyncio.sleep(0)
+    return value
+
+
+class CustomAwaitable:
+    """Something to await that is not a coroutine."""
+
+    def __await__(self) -> Generator[object, None, str]:
+        return asyncio.sleep(0, "awaited").__await__()
+
+
+def raising(error: BaseException) -> Callable[..., Any]:
+    """Return a function that raises this error."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_run_sync() -> None:
     """A coroutine that never suspends is run to its end."""
 
     async def two() -> int:
@@ -71,44 +76,42 @@ def test_drive() -> None:
     async def four() -> int:
         return await two() + await two()
 
+    async def nothing() -> None:
+        pass
+
     assert run_sync(four()) == 4
-    assert run_sync(no_result()) is None
-
-
-async def no_result() -> None:
-    """Return nothing."""
+    run_sync(nothing())
 
 
 @pytest.mark.proves("T45")
-def test_drive_suspended() -> None:
-    """A coroutine that suspends is closed at once, and refused."""
-    seen: list[str] = []
+def test_run_sync_suspended() -> None:
+    """A coroutine that suspends is closed at once, and FlowError is raised."""
+    closed: list[str] = []
 
-    async def suspends() -> str:
+    async def inner() -> None:
         try:
             await asyncio.sleep(0)
         finally:
-            seen.append("closed")
-        return "never"
+            closed.append("closed")
 
-    async def outer() -> str:
-        return await suspends()
+    async def outer() -> None:
+        await inner()
 
     coroutine = outer()
-    with pytest.raises(FlowError, match=r"^an async part was given to a sync class: "):
+    with pytest.raises(FlowError, match=ASYNC_IN_SYNC):
         run_sync(coroutine)
-    assert seen == ["closed"]
+    assert closed == ["closed"]
     with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
         coroutine.send(None)
 
 
 @pytest.mark.proves("T45")
-@pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_carried_unchanged(error: BaseException) -> None:
-    """What a callback raises reaches the caller as the same object, a StopIteration too."""
+@each_error
+def test_error_unchanged(error: BaseException) -> None:
+    """An error that a callback raises reaches the caller as the same object, also a StopIteration."""
 
     async def inner() -> object:
-        return shield_stop_iteration(fails(error))
+        return shield_stop_iteration(raising(error))
 
     async def outer() -> object:
         return await inner()
@@ -118,75 +121,57 @@ def test_carried_unchanged(error: BaseException) -> None:
     assert caught.value is error
 
 
-def test_carry() -> None:
-    """What a callback returns is carried as it is; a StopIteration remembers itself as the cause."""
+def test_shield_stop_iteration() -> None:
+    """A result passes through the shield, and a StopIteration is the cause of the shielded error."""
     assert shield_stop_iteration(lambda: "x") == "x"
     error = StopIteration("x")
     with pytest.raises(ShieldedStopIteration) as caught:
-        shield_stop_iteration(fails(error))
+        shield_stop_iteration(raising(error))
     assert caught.value.error is caught.value.__cause__ is error
 
 
-def test_stop_iteration_uncarried() -> None:
-    """Without being carried a StopIteration would be changed, and a false end is not taken for a result."""
-
-    async def stops() -> None:
-        raise StopIteration("x")
-
-    with pytest.raises(RuntimeError, match="coroutine raised StopIteration"):
-        run_sync(stops())
-
-
-def inline() -> tuple[Runtime, Callable[[Coroutine[Any, None, Any]], Any]]:
-    """Return the sync colour, and how to run it."""
-    return SyncRuntime(), run_sync
+@each_runtime
+@pytest.mark.parametrize("method", ["offload", "call"])
+def test_runtime(runtime: Runtime, run: Run, method: str) -> None:
+    """Slow work and callbacks return their result, or raise their error."""
+    execute = getattr(runtime, method)
+    assert run(execute(lambda: 5)) == 5
+    with pytest.raises(ChosenError):
+        run(execute(raising(ChosenError())))
 
 
-def suspending() -> tuple[Runtime, Callable[[Coroutine[Any, None, Any]], Any]]:
-    """Return the async colour, and how to run it."""
-    return AsyncRuntime(), asyncio.run
+def test_offload_thread() -> None:
+    """The sync runtime runs slow work in the caller's thread, and the async runtime in another one."""
 
+    async def run() -> tuple[int, int]:
+        return threading.get_ident(), await AsyncRuntime().offload(threading.get_ident)
 
-both = pytest.mark.parametrize("make", [inline, suspending])
-
-
-@both
-def test_offload(make: Callable[[], Any]) -> None:
-    """Slow work gives its result, or its error."""
-    colour, run = make()
-    assert run(colour.offload(lambda: 5)) == 5
-    with pytest.raises(Chosen):
-        run(colour.offload(fails(Chosen())))
-
-
-def test_offload_where() -> None:
-    """The sync face works where it is called, the async one where it blocks nobody."""
     assert run_sync(SyncRuntime().offload(threading.get_ident)) == threading.get_ident()
-    assert asyncio.run(AsyncRuntime().offload(threading.get_ident)) != threading.get_ident()
+    loop, worker = run_async(run())
+    assert loop != worker
 
 
-@both
-def test_call(make: Callable[[], Any]) -> None:
-    """A callback gives its answer, or its error."""
-    colour, run = make()
-    assert run(colour.call(lambda: "x")) == "x"
-    with pytest.raises(Chosen):
-        run(colour.call(fails(Chosen())))
+def test_stop_iteration_in_a_thread() -> None:
+    """A StopIteration in a worker thread raises at once; otherwise its future would never finish."""
+    offloaded = AsyncRuntime().offload(raising(StopIteration()))
+    with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
+        run_async(asyncio.wait_for(offloaded, 5))
+    assert isinstance(caught.value.__cause__, StopIteration)
 
 
 @pytest.mark.proves("T45")
-@pytest.mark.parametrize("make", [later, Awaitable_])
-def test_inline_refuses_answers(make: Callable[[], object]) -> None:
-    """The sync face takes nothing to await for an answer, and closes a coroutine."""
-    with pytest.raises(FlowError):
-        run_sync(SyncRuntime().call(make))
-    gc.collect()  # a coroutine that was not closed would warn here, and the warning fail the test
+@pytest.mark.parametrize("callback", [suspend, CustomAwaitable])
+def test_sync_runtime_rejects_awaitables(callback: Callable[[], object]) -> None:
+    """The sync runtime rejects an awaitable result, and closes a coroutine."""
+    with pytest.raises(FlowError, match=ASYNC_IN_SYNC):
+        run_sync(SyncRuntime().call(callback))
+    gc.collect()  # a coroutine that was not closed would warn here, and the warning would fail the test
 
 
-def test_suspending_awaits_answers() -> None:
-    """The async face awaits what can be awaited."""
-    assert asyncio.run(AsyncRuntime().call(lambda: later("x"))) == "x"
-    assert asyncio.run(AsyncRuntime().call(Awaitable_)) == "awaited"
+@pytest.mark.parametrize("callback", [lambda: suspend("awaited"), CustomAwaitable])
+def test_async_runtime_awaits(callback: Callable[[], Any]) -> None:
+    """The async runtime awaits an awaitable result."""
+    assert run_async(AsyncRuntime().call(callback)) == "awaited"
 
 
 class Callbacks:
@@ -195,7 +180,7 @@ class Callbacks:
     def sync(self) -> None:
         """Do nothing."""
 
-    async def later(self) -> None:
+    async def coroutine(self) -> None:
         """Do nothing."""
 
     async def __call__(self) -> None:
@@ -204,55 +189,48 @@ class Callbacks:
 
 @pytest.mark.proves("T45")
 @pytest.mark.parametrize(
-    "part",
+    "component",
     [
-        later,
-        functools.partial(later, 1),
-        Callbacks().later,
+        suspend,
+        functools.partial(suspend, 1),
+        Callbacks().coroutine,
         Callbacks(),
-        functools.partial(Callbacks().later),
+        functools.partial(Callbacks().coroutine),
     ],
 )
-def test_refuse_async(part: object) -> None:
-    """Whatever can be seen to be async is refused at once."""
-    with pytest.raises(FlowError):
-        reject_async(None, part)
-    with pytest.raises(FlowError):
-        reject_async(part, None)
-
-
-def test_refuse_async_passes() -> None:
-    """Sync callbacks, and none at all, pass."""
-    reject_async(None, Callbacks().sync, print, lambda: later, int, functools.partial(print))
+def test_reject_async(component: object) -> None:
+    """Everything that is recognizably async is rejected; sync callbacks and None are not."""
+    for components in ((None, component), (component, None)):
+        with pytest.raises(FlowError, match=ASYNC_IN_SYNC):
+            reject_async(*components)
+    reject_async(None, Callbacks().sync, print, lambda: suspend, int, functools.partial(print))
 
 
 @pytest.mark.proves("T45")
-def test_stores_of_the_other_colour() -> None:
-    """A store of the other colour is refused when it is given, not when somebody logs in."""
-    sync, threaded = MemoryStore(), ThreadedStore(MemoryStore())
-    with pytest.raises(FlowError, match=r"^an async part was given to a sync class: "):
-        SyncStoreAdapter(threaded)  # type: ignore[arg-type]
-    with pytest.raises(
-        FlowError, match=r"^a sync store was given to an async class: wrap it in ThreadedStore$"
-    ):
-        require_async(sync)  # type: ignore[arg-type]
-    assert require_async(threaded) is threaded
-
-
 @pytest.mark.parametrize(
-    "mixed", [(MemoryStore.load, ThreadedStore.swap), (ThreadedStore.load, MemoryStore.swap)]
+    ("load", "swap"),
+    [
+        (MemoryStore.load, MemoryStore.swap),
+        (ThreadedStore.load, ThreadedStore.swap),
+        (MemoryStore.load, ThreadedStore.swap),
+        (ThreadedStore.load, MemoryStore.swap),
+    ],
 )
-def test_mixed_store(mixed: tuple[Any, Any]) -> None:
-    """A store that is half async is refused by both."""
-    store = type("Mixed", (), {"load": mixed[0], "swap": mixed[1]})()
-    with pytest.raises(FlowError):
-        SyncStoreAdapter(store)
-    with pytest.raises(FlowError):
-        require_async(store)
+def test_store_of_the_wrong_kind(load: Callable[..., object], swap: Callable[..., object]) -> None:
+    """At construction a store is rejected by sync classes if a method is async, and by async ones if not."""
+    store: Any = type("AnyStore", (), {"load": load, "swap": swap})()
+    if ThreadedStore.load is load or ThreadedStore.swap is swap:
+        with pytest.raises(FlowError, match=ASYNC_IN_SYNC):
+            SyncStoreAdapter(store)
+    if MemoryStore.load is load or MemoryStore.swap is swap:
+        with pytest.raises(FlowError, match=SYNC_IN_ASYNC):
+            require_async(store)
+    else:
+        assert require_async(store) is store
 
 
-def test_inline_store() -> None:
-    """A sync store behind the awaited port answers as it does."""
+def test_sync_store_adapter() -> None:
+    """An adapted sync store returns what the store does."""
     store = SyncStoreAdapter(MemoryStore())
     assert run_sync(store.load("a")) is None
     assert run_sync(store.swap("a", None, b"1")) is True
@@ -260,136 +238,114 @@ def test_inline_store() -> None:
     assert run_sync(store.load("a")) == b"1"
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=repr)
-def test_inline_store_raises(error: BaseException) -> None:
-    """What a store raises reaches the caller unchanged."""
-    fail = fails(error)
-    store: Any = type("Failing", (), {"load": lambda *_: fail(), "swap": lambda *_: fail()})()
-    with pytest.raises(type(error)) as caught:
-        run_sync(SyncStoreAdapter(store).load("a"))
-    assert caught.value is error
-    with pytest.raises(type(error)) as caught:
-        run_sync(SyncStoreAdapter(store).swap("a", None, b"1"))
-    assert caught.value is error
+@each_error
+def test_sync_store_adapter_raises(error: BaseException) -> None:
+    """An error that a store raises reaches the caller unchanged."""
+    store: Any = type("Failing", (), {"load": raising(error), "swap": raising(error)})()
+    adapter = SyncStoreAdapter(store)
+    for call in (adapter.load("a"), adapter.swap("a", None, b"1")):
+        with pytest.raises(type(error)) as caught:
+            run_sync(call)
+        assert caught.value is error
 
 
 @pytest.mark.proves("T45")
-def test_pending_has_no_truth() -> None:
-    """What an async method returns has no truth value before it is awaited, whatever is asked of it."""
-    pending = Pending(later("x"))
-    questions: list[Callable[[], object]] = [
-        lambda: bool(pending),
-        lambda: not pending,
-        lambda: pending and 1,
-        lambda: 1 if pending else 2,
-        lambda: any([pending]),
-        lambda: [x for x in [pending] if x],
-    ]
-    for question in questions:
-        with pytest.raises(FlowError, match=r"^await the method before you look at its answer$"):
-            question()
-    assert asyncio.run(pending) == "x"
+@pytest.mark.parametrize(
+    "check",
+    [
+        bool,
+        lambda result: not result,
+        lambda result: result and 1,
+        lambda result: 1 if result else 2,
+        lambda result: any([result]),
+    ],
+)
+def test_no_truth_value(check: Callable[[object], object]) -> None:
+    """The result of an async method has no truth value before it is awaited."""
+    result = AsyncResult(suspend("x"))
+    with pytest.raises(FlowError, match=r"^await the method before you use its result$"):
+        check(result)
+    assert run_async(result) == "x"
 
 
-def test_pending_is_awaited() -> None:
-    """It can be awaited, run, made a task, gathered and waited for, as any coroutine."""
+def test_awaited() -> None:
+    """An async result can be awaited, gathered, waited for and made a task, as any coroutine."""
 
     async def run() -> list[object]:
-        task = asyncio.create_task(Pending(later(2)))
+        task = asyncio.create_task(AsyncResult(suspend(2)))
         return [
-            await Pending(later(1)),
+            await AsyncResult(suspend(1)),
             await task,
-            *await asyncio.gather(Pending(later(3)), Pending(later(4))),
-            await asyncio.wait_for(Pending(later(5)), 10),
+            *await asyncio.gather(AsyncResult(suspend(3)), AsyncResult(suspend(4))),
+            await asyncio.wait_for(AsyncResult(suspend(5)), 10),
         ]
 
-    assert asyncio.run(run()) == [1, 2, 3, 4, 5]
-    assert asyncio.run(Pending(later(6))) == 6
-    pending = Pending(later())
-    assert isinstance(pending, Awaitable)
-    pending.close()
+    assert run_async(run()) == [1, 2, 3, 4, 5]
+    assert asyncio.run(AsyncResult(suspend(6))) == 6
+    result = AsyncResult(suspend())
+    assert isinstance(result, Awaitable)
+    result.close()
 
 
-def test_pending_is_cancelled() -> None:
-    """A task of it can be cancelled, and what it awaits learns of it."""
-    seen: list[str] = []
+def test_cancelled() -> None:
+    """Cancelling the task of an async result cancels what it awaits."""
+    cancelled: list[str] = []
 
-    async def waits() -> None:
+    async def wait() -> None:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            seen.append("cancelled")
+            cancelled.append("cancelled")
             raise
 
     async def run() -> None:
-        task = asyncio.ensure_future(Pending(waits()))
+        task = asyncio.ensure_future(AsyncResult(wait()))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(run())
-    assert seen == ["cancelled"]
-
-
-@pytest.mark.parametrize("thrown", [(Chosen,), (Chosen("x"),)])
-def test_pending_throw(thrown: tuple[Any]) -> None:
-    """An error can be thrown into it, as a class or an instance."""
-    pending = Pending(later())
-    assert pending.send(None) is None
-    with pytest.raises(Chosen):
-        pending.throw(*thrown)
+    run_async(run())
+    assert cancelled == ["cancelled"]
 
 
 @pytest.mark.filterwarnings("ignore:the .type, exc, tb. signature:DeprecationWarning")
-def test_pending_throw_in_parts() -> None:
-    """An error can be thrown into it in three parts, as Python has deprecated."""
-    pending = Pending(later())
-    pending.send(None)
-    with pytest.raises(Chosen, match="x"):
-        pending.throw(Chosen, "x", None)
+@pytest.mark.parametrize("error", [(ChosenError,), (ChosenError("x"),), (ChosenError, "x", None)])
+def test_throw(error: tuple[Any, ...]) -> None:
+    """An error can be thrown into an async result: a class, an instance, or the deprecated three parts."""
+    result = AsyncResult(suspend())
+    assert result.send(None) is None
+    with pytest.raises(ChosenError) as caught:
+        result.throw(*error)
+    assert str(caught.value) == ("" if error == (ChosenError,) else "x")
 
 
 @pytest.mark.proves("T45")
-def test_pending_forgotten() -> None:
-    """One that nobody awaited warns as any coroutine does, and does nothing."""
-    seen: list[str] = []
+def test_never_awaited() -> None:
+    """An async result that nobody awaits does nothing, and warns as a coroutine does."""
+    calls: list[str] = []
 
-    async def acts() -> None:
-        seen.append("acted")
+    async def act() -> None:
+        calls.append("called")
 
-    pending = [Pending(acts())]
+    results = [AsyncResult(act())]
     with pytest.warns(RuntimeWarning, match="was never awaited"):
-        pending.clear()
-    assert seen == []
+        results.clear()
+    assert calls == []
 
 
-def test_pending_in_a_printed_task() -> None:
-    """A task of an async method can be printed, as event loops do by themselves; nobody else may ask."""
+def test_printed_task() -> None:
+    """An event loop can print the task of an async result; no other caller may ask for a truth value."""
 
-    async def main() -> str:
-        task = asyncio.create_task(Pending(later("done")))
-        shown = repr(task)
+    async def run() -> str:
+        task = asyncio.create_task(AsyncResult(suspend()))
+        printed = repr(task)
         await task
-        return shown
+        return printed
 
-    assert "Task" in asyncio.run(main())
-    pending = Pending(later())
-    assert eval("bool(pending)", {"__name__": "asyncio.base_tasks", "pending": pending}) is True  # noqa: S307
+    assert "Task" in run_async(run())
+    result = AsyncResult(suspend())
+    assert eval("bool(result)", {"__name__": "asyncio.base_tasks", "result": result}) is True  # noqa: S307
     with pytest.raises(FlowError):
-        bool(pending)
-    pending.close()
-
-
-def test_worker_thread_that_stops() -> None:
-    """A StopIteration in a worker thread is an error at once, and nothing that is waited for for ever."""
-
-    def work() -> None:
-        raise StopIteration
-
-    async def run() -> None:
-        await asyncio.wait_for(AsyncRuntime().offload(work), 5)
-
-    with pytest.raises(RuntimeError, match="raised StopIteration") as caught:
-        asyncio.run(run())
-    assert isinstance(caught.value.__cause__, StopIteration)
+        bool(result)
+    result.close()

@@ -1,4 +1,4 @@
-"""How many guesses a credential answers."""
+"""Tests of totpkit._account.throttle."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ from totpkit._account.throttle import DAY
 
 
 def test_default() -> None:
-    """By default five failures are free, then waits double from half a minute to a day."""
+    """By default five failures are free, and then the waits double from 30 seconds to a day."""
     waits = [Throttle().wait(failures) for failures in range(1, 20)]
     assert waits == [0.0] * 4 + [30.0 * 2**n for n in range(12)] + [DAY] * 3
     assert Throttle().cap == 100
@@ -20,7 +20,7 @@ def test_default() -> None:
 
 @given(throttles())
 def test_wait(throttle: Throttle) -> None:
-    """Each wait is the one before times the factor, up to the longest; before the first there is none."""
+    """Each wait is the previous one times the factor, up to the longest wait."""
     expected = 0.0
     for failures in range(1, throttle.cap + 1):
         if failures == throttle.free:
@@ -31,8 +31,8 @@ def test_wait(throttle: Throttle) -> None:
 
 
 @given(throttles())
-def test_waits_grow(throttle: Throttle) -> None:
-    """No wait is shorter than the one before, and none longer than the longest."""
+def test_waits_never_shrink(throttle: Throttle) -> None:
+    """No wait is shorter than the previous one, or longer than the longest wait."""
     waits = [throttle.wait(failures) for failures in range(1, 200)]
     assert waits == sorted(waits)
     assert waits[-1] <= throttle.longest_wait
@@ -41,19 +41,18 @@ def test_waits_grow(throttle: Throttle) -> None:
 @pytest.mark.proves("RFC4226-7.3")
 @given(throttles(), st.floats(0, 400 * DAY))
 def test_answers(throttle: Throttle, seconds: float) -> None:
-    """A guesser who tries the moment each wait ends is answered that often, and never past the cap."""
+    """A guesser who retries as soon as each wait ends is answered this often, and at most up to the cap."""
     now, answered = 0.0, 0
     while now <= seconds and answered < throttle.cap:
         answered += 1
         now += throttle.wait(answered)
     assert answered == throttle.answers(seconds)
-    assert answered <= throttle.cap
 
 
 @pytest.mark.proves("T11")
 @given(throttles())
 def test_allowance(throttle: Throttle) -> None:
-    """At one moment as many guesses are answered as are free; all up to the cap if nothing is waited for."""
+    """At one moment only the free guesses are answered, or all up to the cap if there are no waits."""
     assert throttle.answers(0.0) == throttle.allowance
     assert throttle.allowance == (throttle.free if throttle.first_wait else throttle.cap)
 
@@ -78,14 +77,16 @@ def test_allowance(throttle: Throttle) -> None:
         ({"first_wait": 31, "longest_wait": 30}, "first_wait must be a number from 0 to 30, not 31"),
     ],
 )
-def test_refused(numbers: dict[str, int], message: str) -> None:
-    """Numbers out of range are refused: a hundred failures are the most that any throttle allows."""
+def test_out_of_range(numbers: dict[str, int], message: str) -> None:
+    """Numbers out of range are rejected, among them a cap of more than 100 failures."""
     with pytest.raises(InvalidParameterError) as caught:
         Throttle(**numbers)
     assert message == str(caught.value)
 
 
 def test_frozen() -> None:
-    """A throttle cannot be changed, so that its bounds cannot be passed by."""
+    """A throttle cannot be changed, and its numbers are passed by name."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         Throttle().cap = 10**6  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        Throttle(5)  # type: ignore[call-arg]

@@ -1,20 +1,21 @@
-"""What the app's callables answer, taken on trust in nothing; in both colours."""
+"""The app's functions: their signatures, what they get, and everything that they can return."""
 
 import asyncio
 import inspect
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.support.authenticators import ASYNC, SYNC, WHO, both
-from tests.support.flows import KEYS, OF_ALICE, Person, Shop, lets_in, phone_only, ready
+from tests.support.flows import KEYS, OF_ALICE, Person, Shop, in_runtime, lets_in, phone, phone_only, ready
 from tests.support.strategies import shown
 from totpkit import (
     AsyncAuthFlow,
     AsyncSelfService,
-    Authenticated,
+    AuthFlow,
     CodeAnswer,
     CustomAnswer,
     CustomPrompt,
@@ -26,338 +27,449 @@ from totpkit import (
     KeyURI,
     Password,
     Reason,
-    RecoveryCode,
     SecondFactor,
     SelfService,
     SendEmail,
     SkipAnswer,
     TotpCode,
 )
-from totpkit._account.sync import Pending
+from totpkit._account.sync import AsyncResult
 from totpkit.testing import SoftPhone
 
 
+class Own(FirstFactor):
+    """A custom first factor with the given methods."""
+
+    name = "own"
+
+    def __init__(self, **methods: Any) -> None:
+        vars(self).update(methods)
+
+
+class OwnSecond(SecondFactor):
+    """A custom second factor with the given methods."""
+
+    name = "own2"
+
+    def __init__(self, **methods: Any) -> None:
+        vars(self).update(methods)
+
+
+METHODS: dict[str, tuple[str, ...]] = {
+    "owner": (),
+    "provisioning": (),
+    "begin_enrollment": (),
+    "confirm_enrollment": ("123456",),
+    "cancel_enrollment": (),
+    "new_recovery_codes": (),
+    "switch_off": (),
+}
+"""The methods of self-service, with the arguments after the proof."""
+
+
+# Signatures
+
+
+Place = Callable[[Shop, Any], object]
+PLACES: dict[str, tuple[str, Place]] = {
+    "check_password": ("username, password", lambda _, function: Password(function)),
+    "label_of": ("account_id", lambda shop, function: TotpCode(shop.own, label_of=function)),
+    "required": ("account_id", lambda shop, function: TotpCode(shop.own, required=function)),
+    "enroll": ("account_id", lambda shop, function: TotpCode(shop.own, enroll=function)),
+    "address_of": ("account_id", lambda shop, function: shop.email(address_of=function)),
+    "mailer": ("email", lambda shop, function: shop.email(mailer=function)),
+    "allowed": ("account_id", lambda shop, function: shop.self_service(allowed=function)),
+    "Own.check": ("answer", lambda shop, function: shop.built(Own(check=function))),
+    "Own.prompt": ("", lambda shop, function: shop.built(Own(prompt=function))),
+    **{
+        f"OwnSecond.{name}": (
+            arguments,
+            lambda shop, function, name=name: shop.built(
+                shop.first, shop.totp() | OwnSecond(**{name: function})
+            ),
+        )
+        for name, arguments in [
+            ("check", "account_id, answer"),
+            ("prompt", "account_id"),
+            ("offered", "account_id"),
+        ]
+    },
+}
+every_place = pytest.mark.parametrize(
+    ("name", "arguments", "place"), [(name, *PLACES[name]) for name in PLACES], ids=PLACES
+)
+WRONG_SIGNATURES = [
+    "lambda request{comma}{names}: None",
+    "lambda request{comma}{names}{comma}context: None",
+    "lambda {names}{comma}*, context, request: None",
+    "lambda *, other: None",
+]
+RIGHT_SIGNATURES = [
+    "lambda {names}: None",
+    "lambda {names}{comma}*, context: None",
+    "lambda {names}{comma}context: None",
+    "lambda {names}{comma}request=None, **more: None",
+    "partial(lambda request{comma}{names}: None, 'request')",
+]
+
+
+def functions(templates: list[str], arguments: str) -> list[Any]:
+    """Return functions with these arguments, and with others."""
+    comma = ", " if arguments else ""
+    sources = [template.format(names=arguments, comma=comma) for template in templates]
+    return [eval(source, {"partial": partial}) for source in sources]  # noqa: S307 - the templates above
+
+
+@both
+@every_place
+def test_wrong_signatures(runtime: str, name: str, arguments: str, place: Place) -> None:
+    """A function that cannot be called with its arguments is rejected where the app passes it."""
+    wanted = f"{name} must accept the arguments ({arguments}), and may accept a keyword argument context"
+    for function in functions(WRONG_SIGNATURES, arguments):
+        with pytest.raises(InvalidParameterError) as caught:
+            place(Shop(runtime), function)
+        assert str(caught.value) == wanted
+    for value in ("x", 1):
+        with pytest.raises(
+            InvalidParameterError, match=f"^{name} must be (a bool or )?callable( or None)?, not "
+        ):
+            place(Shop(runtime), value)
+
+
+@both
+@every_place
+def test_right_signatures(runtime: str, name: str, arguments: str, place: Place) -> None:
+    """A function may have a parameter named context, and other parameters if they are optional."""
+    del name
+    for function in functions(RIGHT_SIGNATURES, arguments):
+        place(Shop(runtime), in_runtime(runtime, function))
+
+
+@pytest.mark.proves("T45")
+@every_place
+def test_async_functions_in_a_sync_flow(name: str, arguments: str, place: Place) -> None:
+    """A sync flow rejects coroutine functions, and objects with an async ``__call__``, at construction."""
+    del name, arguments
+    shop = Shop()
+
+    async def function(*_: object) -> None:
+        """Do nothing."""
+
+    class CallableObject:
+        async def __call__(self, *_: object) -> None:
+            """Do nothing."""
+
+    def build(callback: Any) -> None:
+        factor = place(shop, callback)
+        shop.built(*([factor] if isinstance(factor, FirstFactor) else [shop.first, factor]))
+
+    for callback in (function, CallableObject()):
+        with pytest.raises(FlowError, match="async component"):
+            build(callback)
+
+
+@pytest.mark.proves("T45")
+def test_sync_functions_in_an_async_flow() -> None:
+    """An async flow accepts functions of either kind."""
+    shop = Shop(
+        ASYNC,
+        first=lambda _: Password(lambda *_: WHO),
+        then=lambda shop: (
+            TotpCode(shop.own, label_of=lambda _: "a", required=lambda _: False, enroll=lambda _: True),
+            EmailCode(shop.own, mailer=shop.mailbox.append, address_of=lambda _: "a@example.com"),
+        ),
+    )
+    result = Person(shop).log_in()
+    assert result.factors == ("password", "totp", "email")
+    assert len(shop.self_service(allowed=lambda _: True).new_recovery_codes(result.proof)) == 10
+
+
+@pytest.mark.parametrize("flow", [AuthFlow, AsyncAuthFlow])
+def test_async_clock(flow: Any) -> None:
+    """A clock that is a coroutine function is rejected, because no ticket would expire."""
+
+    async def clock() -> float:
+        """Return a time."""
+        return 0.0
+
+    with pytest.raises(FlowError, match="async component"):
+        flow(Password(lambda *_: WHO), name="shop", keys=KEYS, clock=clock)
+
+
+# Context
+
+
+@both
+def test_context(runtime: str) -> None:
+    """Every function that takes a context gets the one of its call, and others are called without."""
+    seen: list[tuple[str, object]] = []
+    context = "request 0"
+
+    def reporting(name: str, returned: Any) -> Any:
+        def function(*_: object, context: object) -> Any:
+            seen.append((name, context))
+            return returned() if callable(returned) else returned
+
+        return in_runtime(runtime, function)
+
+    def request(number: int) -> dict[str, object]:
+        nonlocal context
+        seen.clear()
+        context = f"request {number}"
+        return {"context": context}
+
+    def called() -> list[str]:
+        assert {given for _, given in seen} == {context}
+        return sorted({name for name, _ in seen})
+
+    own = OwnSecond(
+        offered=reporting("offered", returned=True),
+        prompt=reporting("prompt", CustomPrompt("own2")),
+        check=reporting("check", returned=True),
+    )
+    shop = Shop(
+        runtime,
+        first=lambda _: Password(reporting("check_password", WHO)),
+        then=lambda shop: (
+            TotpCode(
+                shop.own,
+                label_of=reporting("label_of", "label"),
+                required=reporting("required", returned=False),
+            )
+            | EmailCode(
+                shop.own,
+                mailer=reporting("mailer", None),
+                address_of=reporting("address_of", "alice@example.com"),
+            )
+            | own,
+        ),
+    )
+    alice = Person(shop)
+    page = alice.begin()
+    enrollment = alice.answer(page, OF_ALICE, **request(1))
+    assert called() == ["check_password", "label_of", "required"]
+    alice.scan(alice.reload(enrollment, **request(2)))
+    assert called() == ["required"]
+    lets_in(alice.answer(enrollment, alice.code(), **request(3)))
+    shop.clock.advance(30)
+    challenge = alice.answer(page, OF_ALICE, **request(4))
+    assert called() == ["address_of", "check_password", "offered", "prompt"]
+    alice.answer(challenge, SendEmail(), **request(5))
+    assert called() == ["address_of", "mailer", "offered", "prompt"]
+    proof = lets_in(alice.answer(challenge, CustomAnswer("own2"), **request(6))).proof
+    assert called() == ["check", "offered"]
+    shop.self_service(allowed=reporting("allowed", returned=True)).owner(proof, **request(7))
+    assert called() == ["allowed"]
+    plain = Person(shop.again(then=phone(required=lambda account_id: account_id != WHO)))
+    asked = plain.answer(plain.begin(), OF_ALICE, context="request 8")
+    lets_in(plain.answer(asked, alice.code(), context="request 8"))
+
+
+# Return values
+
+
 class Text(str):
-    """A text of another class, which may compare as it likes."""
+    """A subclass of str, which may compare as it likes."""
 
     __slots__ = ()
 
 
-async def later(answer: Any) -> Any:
-    """Answer after a turn of the event loop."""
-    await asyncio.sleep(0)
-    return answer
-
-
-def coroutine(answer: Any, colour: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-    """Return a callable that hides a coroutine: one too many, where it is awaited."""
-    if colour == SYNC:
-        return lambda *_, **__: later(answer)
-    return lambda *_, **__: later(Unawaited(answer))
-
-
 class Unawaited:
-    """What somebody forgot to await; true, like all that says nothing of it."""
-
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
+    """What an app forgot to await: a truthy value that says nothing."""
 
 
-def says(answer: Any, colour: str) -> Callable[..., Any]:
-    """Return a callable that answers so, awaited where the colour lets it be."""
-    if answer is coroutine:
-        return coroutine(WHO, colour)
-    if colour == SYNC:
-        return lambda *_, **__: answer
-    return lambda *_, **__: later(answer)
+async def returning(value: Any) -> Any:
+    """Return a value from a coroutine."""
+    await asyncio.sleep(0)
+    return value
 
 
-def miswired(what: str) -> Any:
-    """Expect the error that names a callable, or its colour."""
-    return pytest.raises(FlowError, match=f"({re.escape(what)}|async part)")
+COROUTINE = returning
+"""Stands for a function that returns a coroutine where it must not."""
 
 
-NO_ACCOUNT = [True, "", 1, 0, False, b"acct-1", Text("acct-1"), [WHO], "a\nb", "\ud800", "x" * 256, coroutine]
-NO_FLAG = [None, "", 1, 0, "yes", b"", [], 1.0, coroutine]
-NO_TEXT = [True, 1, b"a@example.com", Text("a@example.com"), ["a@example.com"], coroutine]
-ORDINARY = (KeyError, RuntimeError, GeneratorExit)
-NO_PROMPT = [None, True, "", 1, {"factor": "own"}, coroutine]
+def returns(value: Any, runtime: str) -> Callable[..., Any]:
+    """Return a function that returns a value, with the async runtime from a coroutine."""
+    if value is COROUTINE:
+        return lambda *_, **__: returning(WHO if runtime == SYNC else Unawaited())
+    return (lambda *_, **__: value) if runtime == SYNC else (lambda *_, **__: returning(value))
 
 
-class Own(FirstFactor):
-    """A first factor of the app's own."""
+NO_ACCOUNT = [True, "", 1, 0, False, b"acct-1", Text("acct-1"), [WHO], "a\nb", "\ud800", "x" * 256, COROUTINE]
+NO_FLAG = [None, "", 1, 0, "yes", b"", [], 1.0, COROUTINE]
+NO_TEXT = [True, 1, b"a@example.com", Text("a@example.com"), ["a@example.com"], COROUTINE]
+NO_LABEL = [None, True, 1, b"alice", Text("alice"), "", "a:b", "a\nb", "\ud800", COROUTINE]
+NO_PROMPT = [None, True, "", 1, {"factor": "own"}, COROUTINE]
 
-    name = "own"
-
-    def __init__(self, check: Any = None, prompt: Any = None) -> None:
-        self.check = check or self.check  # type: ignore[method-assign]
-        self.prompt = prompt or self.prompt  # type: ignore[method-assign]
-
-
-class OwnSecond(SecondFactor):
-    """A second factor of the app's own."""
-
-    name = "own2"
-
-    def __init__(self, check: Any = None, prompt: Any = None) -> None:
-        self.check = check or self.check  # type: ignore[method-assign]
-        self.prompt = prompt or self.prompt  # type: ignore[method-assign]
+Setup = Callable[[str, Any], tuple[Shop, Callable[[], object]]]
+"""Returns an app with a function in a certain place, and an operation that calls it."""
 
 
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("answer", NO_ACCOUNT, ids=shown)
-@pytest.mark.parametrize("then", [phone_only, lambda _: ()], ids=["two steps", "one step"])
-def test_check_password(colour: str, answer: Any, then: Any) -> None:
-    """What is neither an account id nor None lets nobody in, and nobody further."""
-    shop = Shop(colour, first=lambda _: Password(says(answer, colour)), then=then)
-    with miswired("check_password"):
-        Person(shop).come_in()
-    assert shop.store.load(WHO) is None
+def first_step(build: Callable[[Any], FirstFactor], answer: Any, then: Any = phone_only) -> Setup:
+    """Set up a function of a first factor."""
+
+    def setup(runtime: str, function: Any) -> tuple[Shop, Callable[[], object]]:
+        alice = Person(Shop(runtime, first=lambda _: build(function), then=then))
+        return alice.shop, lambda: alice.answer(alice.begin(), answer)
+
+    return setup
 
 
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("answer", NO_ACCOUNT, ids=shown)
-def test_own_first_check(colour: str, answer: Any) -> None:
-    """A first factor of the app's own is believed no more than its passwords."""
-    shop = Shop(colour, first=lambda _: Own(check=says(answer, colour)), then=lambda _: ())
-    alice = Person(shop)
-    with miswired("check "):
-        alice.answer(alice.begin(), CustomAnswer("own"))
+def enrolling(answer: Any, **flags: Any) -> Setup:
+    """Set up a flag or a label for an account without a phone. The function is where a flag is ``...``."""
+
+    def setup(runtime: str, function: Any) -> tuple[Shop, Callable[[], object]]:
+        shop = Shop(runtime, then=phone(required=False))
+        challenge = Person(shop).enter_password() if answer is not None else None
+        given = {name: function if flag is ... else flag for name, flag in flags.items()}
+        alice = Person(shop.again(then=lambda shop: (TotpCode(shop.own, **given),)))
+        if challenge is None:
+            return alice.shop, alice.enter_password
+        code = CodeAnswer(SoftPhone(challenge.prompts[0].uri, clock=shop.clock).code())
+        return alice.shop, lambda: alice.answer(challenge, code if answer is CodeAnswer else answer)
+
+    return setup
 
 
-@pytest.mark.proves("T45")
-@both
-def test_none_is_nobody(colour: str) -> None:
-    """None is the one answer that means nobody."""
-    for first, answer in (
-        (Password(says(None, colour)), OF_ALICE),
-        (Own(says(None, colour)), CustomAnswer("own")),
-    ):
-        alice = Person(Shop(colour, first=lambda _, first=first: first))
-        assert alice.answer(alice.begin(), answer).problem is Reason.WRONG_CREDENTIALS
+def enrolled(build: Callable[[Shop, Any], SecondFactor], answer: Any = None) -> Setup:
+    """Set up a function of another second factor, for an account with a phone."""
+
+    def setup(runtime: str, function: Any) -> tuple[Shop, Callable[[], object]]:
+        shop, alice = ready(runtime, then=lambda shop: (shop.totp() | shop.email() | OwnSecond(),))
+        challenge = alice.enter_password()
+        other = Person(shop.again(then=lambda shop: (_join(shop, build(shop, function)),)))
+        return other.shop, other.enter_password if answer is None else lambda: other.answer(challenge, answer)
+
+    return setup
 
 
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("flag", ["required", "enroll"])
-@pytest.mark.parametrize("answer", NO_FLAG, ids=shown)
-def test_flags(colour: str, flag: str, answer: Any) -> None:
-    """A flag that is neither True nor False lets nobody pass without a phone, or enroll one."""
-    flags = {"required": False, "enroll": False, flag: says(answer, colour)}
-    if flag == "required":
-        flags["enroll"] = True
-    shop = Shop(colour, then=lambda shop: (TotpCode(shop.own, **flags),))
-    with miswired(f"{flag} must return True or False"):
-        Person(shop).come_in()
-    asked = Shop(colour, then=lambda shop: (shop.totp(required=False),))
-    challenge = Person(asked).come_in()
-    phone = SoftPhone(challenge.prompts[0].uri, clock=asked.clock)
-    flags = {"required": False, "enroll": True, flag: says(answer, colour)}
-    spoiled = Person(asked.again(then=lambda shop: (TotpCode(shop.own, **flags),)))
-    with miswired(f"{flag} must return True or False"):
-        spoiled.answer(challenge, SkipAnswer())
-    if flag == "enroll":
-        with pytest.raises(FlowError):
-            spoiled.answer(challenge, CodeAnswer(phone.code()))
-    assert not asked.auth.status(WHO).enrolled
+def _join(shop: Shop, factor: SecondFactor) -> SecondFactor:
+    if isinstance(factor, EmailCode):
+        return shop.totp() | factor | OwnSecond()
+    return shop.totp() | shop.email() | factor
 
 
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("answer", [None, True, 1, b"alice", Text("alice"), coroutine], ids=shown)
-def test_label_of(colour: str, answer: Any) -> None:
-    """A label that is no text shows nobody a secret."""
-    shop = Shop(colour, then=lambda shop: (TotpCode(shop.own, label_of=says(answer, colour)),))
-    with miswired("label_of "):
-        Person(shop).come_in()
-    assert shop.store.load(WHO) is None
+def my_account(method: str) -> Setup:
+    """Set up ``allowed``, for a method of self-service."""
+
+    def setup(runtime: str, function: Any) -> tuple[Shop, Callable[[], object]]:
+        shop, alice = ready(runtime)
+        proof, own = alice.log_in().proof, shop.self_service(allowed=function)
+        return shop, lambda: getattr(own, method)(proof, *METHODS[method])
+
+    return setup
 
 
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("answer", ["", "a:b", "a\nb", "\ud800"], ids=shown)
-def test_bad_label(colour: str, answer: str) -> None:
-    """A label that phones would not read back shows nobody a secret."""
-    shop = Shop(colour, then=lambda shop: (TotpCode(shop.own, label_of=says(answer, colour)),))
-    with pytest.raises(FlowError, match="label"):
-        Person(shop).come_in()
-    assert shop.store.load(WHO) is None
-
-
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("answer", NO_TEXT, ids=shown)
-def test_address_of(colour: str, answer: Any) -> None:
-    """An address that is no text gets no mail, and no prompt."""
-    shop, alice = ready(colour)
-    challenge = alice.come_in()
-
-    def spoil(shop: Shop) -> Any:
-        mailed = EmailCode(shop.own, mailer=shop.mailbox.append, address_of=says(answer, colour))
-        return (shop.totp() | shop.recovery() | mailed,)
-
-    spoiled = Person(shop.again(then=spoil))
-    for call in (spoiled.come_in, lambda: spoiled.answer(challenge, SendEmail())):
-        with miswired("address_of must return a str or None"):
-            call()
-    assert spoiled.shop.mailbox == []
-    assert shop.record().emailed is None
-
-
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("answer", NO_FLAG, ids=shown)
-def test_own_second_check(colour: str, answer: Any) -> None:
-    """A second factor of the app's own passes by True alone; the attempt that raised stays counted."""
-    shop, alice = ready(colour, then=lambda shop: (shop.totp() | OwnSecond(check=says(answer, colour)),))
-    challenge = alice.come_in()
-    with miswired("check must return True or False"):
-        alice.answer(challenge, CustomAnswer("own2"))
-    assert shop.auth.status(WHO).failures == 1
-    lets_in(alice.answer(challenge, alice.code()))
-
-
-@pytest.mark.proves("T45")
-@both
-@pytest.mark.parametrize("answer", NO_PROMPT, ids=shown)
-def test_own_prompts(colour: str, answer: Any) -> None:
-    """A prompt of the app's own is a CustomPrompt or a mistake."""
-    shop, alice = ready(colour)
-    with miswired("must prompt with a CustomPrompt"):
-        shop.built(Own(prompt=says(answer, colour))).begin()
-    spoiled = shop.again(then=lambda shop: (shop.totp() | OwnSecond(prompt=says(answer, colour)),))
-    with miswired("must prompt with a CustomPrompt"):
-        Person(spoiled).come_in()
-    assert alice.log_in()
+PIN = CustomAnswer("own2")
+RETURNED: dict[str, tuple[str, list[Any], Setup]] = {
+    "check_password": ("check_password", NO_ACCOUNT, first_step(Password, OF_ALICE)),
+    "check_password alone": ("check_password", NO_ACCOUNT, first_step(Password, OF_ALICE, lambda _: ())),
+    "first check": (
+        "check",
+        NO_ACCOUNT,
+        first_step(lambda f: Own(check=f), CustomAnswer("own"), lambda _: ()),
+    ),
+    "first prompt": (
+        "the factor own must return a CustomPrompt",
+        NO_PROMPT,
+        first_step(lambda f: Own(prompt=f), CustomAnswer("own")),
+    ),
+    "label_of": ("label_of", NO_LABEL, enrolling(None, label_of=...)),
+    "required": ("required must return True or False", NO_FLAG, enrolling(None, required=...)),
+    "required, no enrollment": (
+        "required must return True or False",
+        NO_FLAG,
+        enrolling(None, required=..., enroll=False),
+    ),
+    "required, skip": ("required must return True or False", NO_FLAG, enrolling(SkipAnswer(), required=...)),
+    "enroll": ("enroll must return True or False", NO_FLAG, enrolling(None, required=False, enroll=...)),
+    "enroll, skip": ("enroll must return", NO_FLAG, enrolling(SkipAnswer(), required=False, enroll=...)),
+    "enroll, code": ("enroll must return", NO_FLAG, enrolling(CodeAnswer, required=False, enroll=...)),
+    "address_of": (
+        "address_of must return a str or None",
+        NO_TEXT,
+        enrolled(lambda shop, f: shop.email(address_of=f)),
+    ),
+    "address_of, email": (
+        "address_of must return a str or None",
+        NO_TEXT,
+        enrolled(lambda shop, f: shop.email(address_of=f), SendEmail()),
+    ),
+    "check": ("check must return True or False", NO_FLAG, enrolled(lambda _, f: OwnSecond(check=f), PIN)),
+    "prompt": (
+        "the factor own2 must return a CustomPrompt",
+        NO_PROMPT,
+        enrolled(lambda _, f: OwnSecond(prompt=f)),
+    ),
+    "offered": ("offered must return True or False", NO_FLAG, enrolled(lambda _, f: OwnSecond(offered=f))),
+    "offered, check": ("offered must return", NO_FLAG, enrolled(lambda _, f: OwnSecond(offered=f), PIN)),
+    **{
+        f"allowed, {method}": ("allowed must return True or False", NO_FLAG, my_account(method))
+        for method in METHODS
+    },
+}
 
 
 @pytest.mark.proves("T45", "SELF-conditions")
 @both
-@pytest.mark.parametrize("answer", NO_FLAG, ids=shown)
-def test_allowed(colour: str, answer: Any) -> None:
-    """Self-service is open to whom the app admits by True, and to nobody else."""
-    shop, alice = ready(colour)
-    proof = alice.log_in().proof
-    stored = shop.store.load(WHO)
-    desk = shop.desk(allowed=says(answer, colour))
-    for name, *rest in METHODS:
-        with miswired("allowed must return True or False"):
-            getattr(desk, name)(proof, *rest)
-    assert shop.store.load(WHO) == stored
-
-
-METHODS = [
-    ("owner",),
-    ("provisioning",),
-    ("begin_replacement",),
-    ("confirm_replacement", "123456"),
-    ("cancel_replacement",),
-    ("enroll",),
-    ("confirm", "123456"),
-    ("new_recovery_codes",),
-    ("switch_off",),
-]
-
-
 @pytest.mark.parametrize(
-    ("colour", "error"),
+    ("name", "value"),
+    [(name, value) for name, (_, values, _) in RETURNED.items() for value in values],
+    ids=shown,
+)
+def test_invalid_return_values(runtime: str, name: str, value: Any) -> None:
+    """A return value of the wrong type raises, lets nobody in, and changes nothing but the failure count."""
+    message, _, setup = RETURNED[name]
+    shop, operation = setup(runtime, returns(value, runtime))
+    before = shop.record()
+    with pytest.raises(FlowError, match=f"({re.escape(message)} |{re.escape(message)},|async component)"):
+        operation()
+    after = shop.record()
+    assert (after.device, after.emailed, after.generation) == (
+        before.device,
+        before.emailed,
+        before.generation,
+    )
+    assert (after.pending is before.pending) or name == "required" or after.pending == before.pending
+    assert after.failures == (name == "check")
+    assert shop.mailbox == []
+
+
+@pytest.mark.proves("T45")
+@both
+def test_none_is_nobody(runtime: str) -> None:
+    """A first factor returns ``None`` for wrong credentials."""
+    for first, answer in (
+        (Password(returns(None, runtime)), OF_ALICE),
+        (Own(check=returns(None, runtime)), CustomAnswer("own")),
+    ):
+        alice = Person(Shop(runtime, first=lambda _, first=first: first))
+        assert alice.answer(alice.begin(), answer).problem is Reason.WRONG_CREDENTIALS
+
+
+@pytest.mark.parametrize("setup", [setup for _, _, setup in RETURNED.values()], ids=RETURNED)
+@pytest.mark.parametrize(
+    ("runtime", "error"),
     [
-        (SYNC, StopIteration("x")),  # none leaves a coroutine as it is
+        (SYNC, StopIteration("x")),  # which a coroutine would replace (PEP 479)
         *(
-            (colour, error("x"))
-            for colour in (SYNC, ASYNC)
+            (runtime, error("x"))
+            for runtime in (SYNC, ASYNC)
             for error in (KeyError, RuntimeError, GeneratorExit)
         ),
     ],
     ids=shown,
 )
-def test_errors_pass_unchanged(colour: str, error: BaseException) -> None:
-    """What a callable raises reaches the caller as it is, and lets nobody in."""
+def test_exceptions(runtime: str, error: BaseException, setup: Setup) -> None:
+    """An exception of the app reaches the caller unchanged."""
 
-    def fail(*_: object, **__: object) -> Any:
+    def function(*_: object, **__: object) -> Any:
         raise error
 
-    for first, then in (
-        (lambda _: Password(fail), phone_only),
-        (None, lambda shop: (shop.totp(label_of=fail),)),
-        (None, lambda shop: (shop.totp(enroll=fail),)),
-        (None, lambda shop: (shop.totp(required=fail),)),
-        (None, lambda shop: (shop.email(address_of=fail),)),
-    ):
-        with pytest.raises(type(error)) as caught:
-            Person(Shop(colour, first=first, then=then)).come_in()
-        assert caught.value is error
-
-
-@pytest.mark.proves("T45")
-def test_async_parts_on_the_sync_face() -> None:
-    """A flow to call refuses coroutine functions when it is made, in every place for one."""
-    shop = Shop()
-
-    async def callback(*_: object) -> Any:
-        """Do nothing."""
-
-    class Callable_:  # noqa: N801 - not the protocol
-        async def __call__(self, *_: object) -> Any:
-            """Do nothing."""
-
-    for part in (callback, Callable_()):
-        for steps in (
-            [Password(part)],
-            [Own(check=part)],
-            [Own(prompt=part)],
-            [shop.either(), shop.totp(label_of=part)],
-            [shop.either(), shop.totp(required=part)],
-            [shop.either(), shop.totp(enroll=part)],
-            [shop.either(), shop.email(mailer=part)],
-            [shop.either(), shop.email(address_of=part)],
-            [shop.either(), shop.totp() | OwnSecond(check=part)],
-            [shop.either(), shop.totp() | OwnSecond(prompt=part)],
-        ):
-            with pytest.raises(FlowError, match="async part"):
-                shop.built(*steps)
-        with pytest.raises(FlowError, match="async part"):
-            shop.desk(allowed=part)
-        with pytest.raises(FlowError, match="async part"):
-            shop.built(shop.either(), clock=part)
-
-
-@pytest.mark.proves("T45")
-def test_sync_parts_on_the_async_face() -> None:
-    """A flow to await takes callables of either kind."""
-    shop = Shop(
-        ASYNC,
-        first=lambda _: Password(lambda *_: WHO),
-        then=lambda shop: (
-            shop.totp(label_of=lambda _: "label", required=lambda _: False, enroll=lambda _: True),
-            shop.email(mailer=shop.mailbox.append, address_of=lambda _: "a@example.com"),
-        ),
-    )
-    result = Person(shop).log_in()
-    assert result.factors == ("password", "totp", "email")
-    desk = shop.desk(allowed=lambda _: True)
-    assert len(desk.new_recovery_codes(result.proof)) == 10
-
-
-@both
-@pytest.mark.parametrize("value", [None, "x", 1, True])
-def test_not_callable(colour: str, value: Any) -> None:
-    """What cannot be called is refused where it is given."""
-    shop = Shop(colour)
-    with pytest.raises(InvalidParameterError, match="check_password"):
-        Password(value)
-    places = {"label_of": shop.totp, "mailer": shop.email, "address_of": shop.email}
-    places |= {} if value is True else {"required": shop.totp, "enroll": shop.totp}
-    for name, make in places.items():
-        if (name, value) != ("label_of", None):
-            wanted = "a bool or callable" if name in {"required", "enroll"} else "callable"
-            with pytest.raises(InvalidParameterError, match=f"^{name} must be {wanted}, not "):
-                make(**{name: value})
-    if value is not None:
-        with pytest.raises(InvalidParameterError, match="allowed"):
-            shop.desk(allowed=value)
+    _, operation = setup(runtime, function)
+    with pytest.raises(type(error)) as caught:
+        operation()
+    assert caught.value is error
 
 
 # A forgotten await
@@ -371,36 +483,32 @@ FLOW_CALLS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def public(face: type) -> set[str]:
-    """Return the methods that an app calls."""
-    return {name for name, _ in inspect.getmembers(face, inspect.isfunction) if not name.startswith("_")}
+def public(facade: type) -> set[str]:
+    """Return the names of the public methods of a class."""
+    return {name for name, _ in inspect.getmembers(facade, inspect.isfunction) if not name.startswith("_")}
 
 
 @pytest.mark.proves("T45")
 def test_forgotten_await() -> None:
-    """What any async method returns has no truth before it is awaited, and is no result."""
+    """What an async method returns has no truth value before it is awaited, and is not a result."""
     shop = Shop(ASYNC)
-    desk_calls = {name: ("proof", *rest) for name, *rest in METHODS}
+    own_calls = {name: ("proof", *arguments) for name, arguments in METHODS.items()}
     assert public(AsyncAuthFlow) == set(FLOW_CALLS)
-    assert public(AsyncSelfService) == public(SelfService) == set(desk_calls)
-    flow, desk = shop.flow.auth, shop.desk().auth
-    for owner, calls in ((flow, FLOW_CALLS), (desk, desk_calls)):
+    assert public(AsyncSelfService) == public(SelfService) == set(own_calls)
+    for component, calls in ((shop.flow.auth, FLOW_CALLS), (shop.self_service().auth, own_calls)):
         for name, arguments in calls.items():
-            pending = getattr(owner, name)(*arguments)
-            assert isinstance(pending, Pending)
-            assert not isinstance(pending, Authenticated | tuple | str)
+            pending = getattr(component, name)(*arguments)
+            assert type(pending) is AsyncResult
             with pytest.raises(FlowError, match="await"):
                 bool(pending)
-            with pytest.raises(FlowError, match="await"):
-                assert not pending
             pending.close()
 
 
 @pytest.mark.proves("T45")
 def test_forgotten_await_does_nothing() -> None:
-    """A login that nobody awaited has not happened: no failure, no secret, no mail, no spent code."""
+    """A call that is never awaited counts no failure, sends no email and spends no code."""
     shop, alice = ready(ASYNC)
-    challenge = alice.come_in()
+    challenge = alice.enter_password()
     stored = shop.store.load(WHO)
     for answer in (alice.code(), alice.wrong(), SendEmail()):
         shop.flow.auth.submit(challenge.ticket, answer, binding=alice.binding).close()
@@ -408,47 +516,18 @@ def test_forgotten_await_does_nothing() -> None:
     lets_in(alice.answer(challenge, alice.code()))
 
 
-def test_async_clock() -> None:
-    """A clock that must be awaited tells no time: no ticket lives for ever by it."""
-
-    async def clock() -> float:
-        """Return the time, later."""
-        return 0.0
-
-    with pytest.raises(FlowError):
-        AsyncAuthFlow(Password(lambda *_: WHO), name="shop", keys=KEYS, clock=clock)  # type: ignore[arg-type]
-
-
-def test_prompt_is_shown() -> None:
-    """A prompt of the app's own reaches the page as it is."""
-    shop = Shop(first=lambda _: Own(prompt=lambda: CustomPrompt("own", {"hint": 1})))
-    (prompt,) = shop.flow.begin().prompts
-    assert prompt.to_dict() == {"type": "custom", "factor": "own", "data": {"hint": 1}}
+# Labels
 
 
 @both
-def test_callables_that_tell_no_signature(colour: str) -> None:
-    """A builtin that does not tell what it takes is called without the context."""
-    with pytest.raises((TypeError, ValueError)):
+@pytest.mark.parametrize(
+    ("flags", "account_id", "label"), [({}, "google:1", "google/1"), ({"label_of": str}, "g", "g")]
+)
+def test_labels(runtime: str, flags: dict[str, Any], account_id: str, label: str) -> None:
+    """The default label is the account id without colons; a built-in function without a signature works."""
+    with pytest.raises(ValueError, match="signature"):
         inspect.signature(str)
-    shop = Shop(colour, then=lambda shop: (TotpCode(shop.own, label_of=str),))
-    alice = Person(shop)
-    challenge = alice.answer(alice.begin(), OF_ALICE, context="request")
-    assert KeyURI.parse(challenge.prompts[0].uri).account == WHO
-
-
-@pytest.mark.parametrize("auth", [None, "auth", Shop])
-def test_no_authenticator(auth: Any) -> None:
-    """A factor is given an authenticator, or refuses to be made."""
-    for make in (TotpCode, RecoveryCode, lambda auth: EmailCode(auth, mailer=print, address_of=str)):
-        with pytest.raises(InvalidParameterError, match="auth must be an authenticator"):
-            make(auth)
-
-
-@both
-def test_label_without_a_callable(colour: str) -> None:
-    """Without a label of the app's the phone shows the account's id, a provider's colon replaced."""
-    shop = Shop(colour, then=lambda shop: (TotpCode(shop.own),))
+    shop = Shop(runtime, then=lambda shop: (TotpCode(shop.own, **flags),))
     person = Person(shop)
-    challenge = person.answer(person.begin(), FederatedAnswer("google", "google:1"))
-    assert KeyURI.parse(challenge.prompts[0].uri).account == "google/1"
+    challenge = person.answer(person.begin(), FederatedAnswer("google", account_id), context="request")
+    assert KeyURI.parse(challenge.prompts[0].uri).account == label

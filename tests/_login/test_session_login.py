@@ -1,7 +1,6 @@
-"""A login in the visitor's session, in both colours."""
+"""Logins that are kept in a web session."""
 
 import json
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -34,72 +33,57 @@ from totpkit.testing import SoftPhone
 PASSWORD = {"type": "password", "username": "alice", "password": "pw"}
 HALF_A_DAY = 12 * 3600.0
 FIRST = (PasswordPrompt, FederatedPrompt)
-THEN = (CodePrompt, RecoveryPrompt, EmailPrompt)
+SECOND = (CodePrompt, RecoveryPrompt, EmailPrompt)
 TICKET, PROOF = "totpkit.shop.ticket", "totpkit.shop.proof"
-UNREADABLE: list[Mapping[str, object]] = [
-    {},
-    {"type": "federated", "provider": "google", "account_id": WHO},
-    {"type": "code"},
-    {"type": "code", "code": 123456},
-    {"type": ["code"]},
-]
+INVALID = Denied(Reason.PROOF_INVALID)
 
 Session = dict[str, Any]
 
 
-class Awaited(Blocking):
-    """The async keeper behind blocking calls; one of its methods does not wait."""
+class BlockingLogin(Blocking):
+    """The async session login with methods that block. ``account_id`` is not async."""
 
     def account_id(self, session: Session) -> str | None:
-        """Return who is logged in."""
-        answer: str | None = self.auth.account_id(session)
-        return answer
+        """Return the account that is logged in."""
+        account_id: str | None = self.auth.account_id(session)
+        return account_id
 
 
-def door(shop: Shop, **parts: Any) -> Any:
-    """Return the keeper of the shop's flow, its methods to be called."""
-    if shop.colour == SYNC:
+def session_login(shop: Shop, **parts: Any) -> Any:
+    """Return the session login of an app, with methods that block."""
+    if shop.runtime == SYNC:
         return SessionLogin(shop.flow, **parts)
-    return Awaited(AsyncSessionLogin(shop.flow.auth, **parts))
+    return BlockingLogin(AsyncSessionLogin(shop.flow.auth, **parts))
 
 
-def desk(shop: Shop, **parts: Any) -> Any:
-    """Return self-service of the shop, of its colour."""
-    own = shop.desk(**parts)
-    return own if shop.colour == SYNC else own.auth
+def self_service(shop: Shop, **parts: Any) -> Any:
+    """Return self-service of an app, whose methods are actions for its session login."""
+    own = shop.self_service(**parts)
+    return own if shop.runtime == SYNC else own.auth
 
 
-def code(person: Person, steps: int = 0) -> dict[str, str]:
-    """Return a form with the code of somebody's phone."""
-    assert person.phone is not None
-    return {"type": "code", "code": person.phone.code(steps)}
+def code(person: Person) -> dict[str, str]:
+    """Return a form with the code of a phone."""
+    return {"type": "code", "code": person.code().code}
 
 
-def come_in(alice: Person, session: Session, **parts: Any) -> Authenticated:
-    """Log in by the phone; return that login, a step later."""
-    login = door(alice.shop, **parts)
+def log_in(alice: Person, session: Session, **parts: Any) -> Authenticated:
+    """Log in with the phone, and return the result one step later."""
+    login = session_login(alice.shop, **parts)
     asks(login.challenge(session), *FIRST)
-    asks(login.answer(session, PASSWORD), *THEN)
+    asks(login.answer(session, PASSWORD), *SECOND)
     result = lets_in(login.answer(session, code(alice)))
     alice.shop.clock.advance(30)
     return result
 
 
-def a_while_in(colour: str) -> tuple[Shop, Person, Session]:
-    """Return a shop whose Alice is logged in for longer than an act may be from the last code."""
-    shop, alice = ready(colour)
+def logged_in(runtime: str, *, age: float = 0) -> tuple[Shop, Person, Any, Any, Session]:
+    """Return an app, a user who is logged in since *age*, the session login, self-service and the session."""
+    shop, alice = ready(runtime)
     session: Session = {}
-    come_in(alice, session)
-    shop.clock.advance(301)
-    return shop, alice, session
-
-
-def by_recovery_code(alice: Person, session: Session) -> None:
-    """Log in by a recovery code."""
-    login, codes = door(alice.shop), alice.shop.auth.issue_recovery_codes(WHO)
-    login.challenge(session)
-    login.answer(session, PASSWORD)
-    lets_in(login.answer(session, {"type": "recovery", "code": codes[0]}))
+    log_in(alice, session)
+    shop.clock.advance(age)
+    return shop, alice, session_login(shop), self_service(shop), session
 
 
 # The login
@@ -107,10 +91,10 @@ def by_recovery_code(alice: Person, session: Session) -> None:
 
 @pytest.mark.proves("FLOW-steps", "FLOW-enroll-once", "RFC4226-7.1")
 @both
-def test_whole_login(colour: str) -> None:
-    """The session carries a login from the first page to the last; in the end it holds the proof alone."""
-    shop, session = Shop(colour), {}
-    login, alice = door(shop), Person(shop)
+def test_whole_login(runtime: str) -> None:
+    """The session carries a login from the first page to the last, and contains only the proof at the end."""
+    shop, session = Shop(runtime), {}
+    login, alice = session_login(shop), Person(shop)
     asks(login.challenge(session), *FIRST)
     wrong = login.answer(session, {**PASSWORD, "password": "wrong"})
     asks(wrong, *FIRST, problem=Reason.WRONG_CREDENTIALS)
@@ -122,101 +106,100 @@ def test_whole_login(colour: str) -> None:
     result = lets_in(login.answer(session, code(alice)))
     assert (result.account_id, result.enrolled) == (WHO, True)
     assert session == {PROOF: result.proof}
-    assert login.account_id(session) == WHO
-    assert login.challenge(session) is None
-    assert login.account_id({}) is None
+    assert (login.account_id(session), login.challenge(session), login.account_id({})) == (WHO, None, None)
 
 
-@pytest.mark.proves("T44")
+@pytest.mark.proves("RFC6238-5.2-once", "T07", "T44")
 @both
-def test_another_session(colour: str) -> None:
-    """What is right in one session is worth nothing in another, and is not spent there."""
-    _, alice = ready(colour)
-    login, session = door(alice.shop), {}
-    login.challenge(session)
-    login.answer(session, PASSWORD)
+def test_other_sessions(runtime: str) -> None:
+    """A right code is worth nothing in a session that did not enter the password, or after its first use."""
+    _, alice = ready(runtime)
+    login, sessions = session_login(alice.shop), [{}, {}]
+    for session in sessions:
+        login.challenge(session)
+        login.answer(session, PASSWORD)
     other: Session = {}
     assert login.answer(other, code(alice)) == Denied(Reason.TICKET_INVALID)
     login.challenge(other)
     asks(login.answer(other, code(alice)), *FIRST, problem=Reason.NOT_OFFERED)
-    assert login.account_id(other) is None
-    lets_in(login.answer(session, code(alice)))
-
-
-@pytest.mark.proves("RFC6238-5.2-once", "T07")
-@both
-def test_one_code_in_two_sessions(colour: str) -> None:
-    """Of two sessions that send one code, one is let in."""
-    shop, alice = ready(colour)
-    login, sessions = door(shop), [{}, {}]
-    for session in sessions:
-        login.challenge(session)
-        login.answer(session, PASSWORD)
     lets_in(login.answer(sessions[0], code(alice)))
-    asks(login.answer(sessions[1], code(alice)), *THEN, problem=Reason.REPLAYED)
-    assert [login.account_id(session) for session in sessions] == [WHO, None]
+    asks(login.answer(sessions[1], code(alice)), *SECOND, problem=Reason.REPLAYED)
+    assert [login.account_id(session) for session in (*sessions, other)] == [WHO, None, None]
 
 
 @pytest.mark.proves("T41")
 @both
-@pytest.mark.parametrize("sent", UNREADABLE)
-def test_unreadable(colour: str, sent: Mapping[str, object]) -> None:
-    """What is no answer of a visitor's has no effect: the login goes on, and nothing is counted."""
-    shop, alice = ready(colour)
-    login, session = door(shop), {}
-    assert login.answer(session, sent) == Denied(Reason.TICKET_INVALID)
-    for answer, prompts in ((None, FIRST), (PASSWORD, THEN)):
+@pytest.mark.parametrize(
+    "form",
+    [
+        *({}, None, [], "code", {"type": "code"}, {"type": "code", "code": 123456}, {"type": ["code"]}),
+        {"type": "federated", "provider": "google", "account_id": WHO},
+    ],
+)
+def test_unreadable_forms(runtime: str, form: Any) -> None:
+    """A form that is not a visitor's answer shows the same step again and counts nothing."""
+    shop, alice = ready(runtime)
+    login, session = session_login(shop), {}
+    assert login.answer(session, form) == Denied(Reason.TICKET_INVALID)
+    for answer, prompts in ((None, FIRST), (PASSWORD, SECOND)):
         shown = login.answer(session, answer) if answer else login.challenge(session)
         before = dict(session)
-        again = asks(login.answer(session, sent), *prompts, problem=Reason.NOT_OFFERED)
+        again = asks(login.answer(session, form), *prompts, problem=Reason.NOT_OFFERED)
         assert (again.prompts, session) == (shown.prompts, before)
     assert shop.auth.status(WHO).failures == 0
     lets_in(login.answer(session, code(alice)))
 
 
 @both
-def test_the_app_s_own_word(colour: str) -> None:
-    """An answer of the app's making goes the same way."""
-    shop, session = Shop(colour), {}
-    login = door(shop)
+def test_answers_of_the_app(runtime: str) -> None:
+    """``submit`` takes an answer of the app and no form, and ``answer`` takes a form and no answer."""
+    shop, alice = ready(runtime)
+    login, session = session_login(shop), {}
     login.challenge(session)
+    before = dict(session)
+    for form in (PASSWORD, None):
+        with pytest.raises(InvalidParameterError, match="must be an answer"):
+            login.submit(session, form)
+    for answer in (alice.code(), SkipAnswer(), OF_ALICE):
+        with pytest.raises(
+            InvalidParameterError, match="must be what a visitor sent; pass answers to submit"
+        ):
+            login.answer(session, answer)
+    assert session == before
     asks(login.submit(session, FederatedAnswer("google", "google:7")), EnrollmentPrompt)
-    with pytest.raises(InvalidParameterError, match="answer"):
-        login.submit(session, PASSWORD)
 
 
 @pytest.mark.proves("T33")
 @both
-def test_too_slow(colour: str) -> None:
-    """A login that has taken too long is told so once; then another begins."""
-    shop, _ = ready(colour)
-    login = door(shop)
-    for ask in (login.ask, lambda session: login.answer(session, PASSWORD)):
-        session: Session = {"cart": "7"}
-        login.challenge(session)
-        login.answer(session, PASSWORD)
-        shop.clock.advance(601)
-        assert ask(session) == Denied(Reason.TICKET_EXPIRED)
-        assert session == {"cart": "7"}
-        asks(login.challenge(session), *FIRST)
+@pytest.mark.parametrize("by", ["challenge", "answer"])
+def test_expired(runtime: str, by: str) -> None:
+    """A login that takes too long is denied once, and then another begins."""
+    shop, _ = ready(runtime)
+    login, session = session_login(shop), {"cart": "7"}
+    login.challenge(session)
+    login.answer(session, PASSWORD)
+    shop.clock.advance(601)
+    result = login.challenge(session) if by == "challenge" else login.answer(session, PASSWORD)
+    assert result == Denied(Reason.TICKET_EXPIRED)
+    assert session == {"cart": "7"}
+    asks(login.challenge(session), *FIRST)
 
 
 @pytest.mark.proves("T33", "FLOW-per-app")
 @both
-def test_not_of_ours(colour: str) -> None:
-    """What stands in the session without the flow's signature lets nobody in, and is no error."""
-    shop, alice = ready(colour)
-    proof, ticket = alice.log_in().proof, alice.come_in().ticket
+def test_foreign_values(runtime: str) -> None:
+    """A value in the session that the flow did not sign as a proof or a ticket lets nobody in."""
+    shop, alice = ready(runtime)
+    proof, ticket = alice.log_in().proof, alice.enter_password().ticket
     foreign = Person(shop.again(keys=[b"K" * 32]))
     foreign.phone = alice.phone
-    shop.clock.advance(30)
-    login = door(shop)
+    login, own = session_login(shop), self_service(shop)
     for text in (ticket, "", None, 7, b"", [], proof[:-2], foreign.log_in().proof):
         session: Session = {PROOF: text}
         assert login.account_id(session) is None
         asks(login.challenge(session), *FIRST)
-        assert login.perform({PROOF: text}, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
-    for text in (proof, "x", foreign.come_in().ticket):
+        assert login.perform({PROOF: text}, own.provisioning) == INVALID
+    for text in (proof, "x", foreign.enter_password().ticket):
         session = {TICKET: text}
         assert login.challenge(session) == Denied(Reason.TICKET_INVALID)
         assert session == {}
@@ -226,115 +209,95 @@ def test_not_of_ours(colour: str) -> None:
 
 @pytest.mark.proves("FLOW-per-app")
 @both
-def test_two_flows_in_one_session(colour: str) -> None:
-    """Who is logged in by one flow is not by another, whose login stands beside it."""
-    shop, alice = ready(colour)
-    staff, session = shop.again(name="staff"), {}
-    come_in(alice, session)
-    assert door(staff).account_id(session) is None
-    asks(door(staff).ask(session), *FIRST)
-    assert door(shop).account_id(session) == WHO
-    assert door(staff).act(session, desk(staff).provisioning) == Denied(Reason.PROOF_INVALID)
-    assert door(shop).account_id(session) == WHO
-
-
-LETTERS = st.lists(st.sampled_from(["ask", "password", "wrong", "unreadable", "qr", "recovery"]), max_size=12)
+def test_two_flows_in_one_session(runtime: str) -> None:
+    """A login with one flow is not a login with another, which has its own place in the session."""
+    shop, _, login, _, session = logged_in(runtime)
+    staff = shop.again(name="staff")
+    other = session_login(staff)
+    assert other.account_id(session) is None
+    asks(other.challenge(session), *FIRST)
+    assert other.perform(session, self_service(staff).provisioning) == INVALID
+    assert login.account_id(session) == WHO
 
 
 @pytest.mark.proves("T17", "T18", "RFC4226-7.1")
-@given(LETTERS)
+@given(
+    st.lists(
+        st.sampled_from(["challenge", "password", "wrong", "unreadable", "provisioning", "recovery"]),
+        max_size=12,
+    )
+)
 def test_no_way_around_the_phone(steps: list[str]) -> None:
-    """In no order do the password and everything that needs no phone let somebody in."""
-    shop, alice = ready(SYNC)
-    login, session = door(shop), {}
-    acts: dict[str, Callable[[], object]] = {
-        "ask": lambda: login.challenge(session),
+    """No order of requests without a code from the phone logs anybody in."""
+    shop, alice = ready()
+    login, session = session_login(shop), {}
+    requests: dict[str, Any] = {
+        "challenge": lambda: login.challenge(session),
         "password": lambda: login.answer(session, PASSWORD),
         "wrong": lambda: login.answer(session, {"type": "code", "code": alice.wrong().code}),
         "unreadable": lambda: login.answer(session, {"type": "skip"}),
-        "qr": lambda: login.perform(session, desk(shop).provisioning),
+        "provisioning": lambda: login.perform(session, self_service(shop).provisioning),
         "recovery": lambda: login.answer(session, {"type": "recovery", "code": "0123-4567-89AB-CDEF"}),
     }
     for step in steps:
-        assert not isinstance(acts[step](), Authenticated | Enrollment)
+        assert not isinstance(requests[step](), Authenticated | Enrollment)
         assert login.account_id(session) is None
 
 
-# How long it lasts, and what else is in the session
+# Lifetime, and the rest of the session
 
 
 @pytest.mark.proves("ASVS-7.5.1")
 @both
-@pytest.mark.parametrize("lifetime", [HALF_A_DAY, 60.0, 30 * 86_400.0])
-def test_lifetime(colour: str, lifetime: float) -> None:
-    """A login lasts as long from its last code, however often it is used; then nothing is done by it."""
-    parts = {} if lifetime == HALF_A_DAY else {"lifetime": lifetime}
-    shop, alice = ready(colour)
-    login, session, done = door(shop, **parts), {}, []
-    come_in(alice, session, **parts)
-    shop.clock.advance(lifetime - 30)
+@pytest.mark.parametrize("lifetime", [None, 60.0, 30 * 86_400.0])
+def test_lifetime(runtime: str, lifetime: float | None) -> None:
+    """A login ends its lifetime after the last code, however often it is used."""
+    parts = {} if lifetime is None else {"lifetime": lifetime}
+    shop, alice = ready(runtime)
+    login, session = session_login(shop, **parts), {}
+    log_in(alice, session, **parts)
+    shop.clock.advance((lifetime or HALF_A_DAY) - 30)
     assert (login.account_id(session), login.challenge(session)) == (WHO, None)
     shop.clock.advance(1)
     assert login.account_id(session) is None
-    assert login.perform(session, done.append) == Denied(Reason.PROOF_INVALID)
-    assert done == []
+    performed: list[str] = []
+    assert login.perform(session, performed.append) == INVALID
+    assert performed == []
     asks(login.challenge(session), *FIRST)
 
 
 @pytest.mark.parametrize(
     "lifetime", [0, -1, 0.5, 30 * 86_400 + 1, float("nan"), float("inf"), True, "60", None]
 )
-def test_no_lifetime(lifetime: Any) -> None:
-    """A lifetime is a number of seconds, of up to 30 days."""
+def test_invalid_lifetime(lifetime: Any) -> None:
+    """A lifetime is a number of seconds up to 30 days."""
     with pytest.raises(InvalidParameterError, match="lifetime"):
-        door(Shop(), lifetime=lifetime)
+        session_login(Shop(), lifetime=lifetime)
 
 
 @pytest.mark.proves("T44")
 @both
-def test_planted(colour: str) -> None:
-    """Whoever logs in gets an empty session: nothing of a stranger's lives on, nor of who was in before."""
-    shop, alice = ready(colour)
+def test_session_is_emptied(runtime: str) -> None:
+    """A login empties the session, so that nothing from a stranger or from an earlier user stays in it."""
+    shop, alice = ready(runtime)
+    login, session, planted = session_login(shop), {PROOF: "planted", "cart": "7"}, {"cart": "7"}
     shop.enroll(BOB)
-    bob: Session = {"cart": "7"}
-    session: Session = {PROOF: "planted", "cart": "7"}
-    asks(door(shop).ask(session), *FIRST)
+    asks(login.challenge(session), *FIRST)
     assert session["cart"] == "7"
-    come_in(alice, session)
+    log_in(alice, session)
     assert set(session) == {PROOF}
-    door(shop).ask(bob)  # begun elsewhere, and brought here
-    session |= bob
-    door(shop).answer(session, {**PASSWORD, "username": "bob", "password": "pw of bob"})
-    assert (session["cart"], door(shop).account_id(session)) == ("7", WHO)
+    login.challenge(planted)
+    session |= planted
+    login.answer(session, {**PASSWORD, "username": "bob", "password": "pw of bob"})
+    assert (session["cart"], login.account_id(session)) == ("7", WHO)
     shop.clock.advance(30)
-    phone = SoftPhone(shop.auth.provisioning(BOB).uri, clock=shop.clock)
-    lets_in(door(shop).answer(session, {"type": "code", "code": phone.code()}))
-    assert (set(session), door(shop).account_id(session)) == ({PROOF}, BOB)
-
-
-@both
-def test_a_step_up_keeps_the_session(colour: str) -> None:
-    """A step-up renews the login where it is, and leaves what the app keeps there."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    come_in(alice, session)
-    session["cart"] = "7"
-    shop.clock.advance(301)
-    login, own = door(shop), desk(shop)
-    before = session[PROOF]
-    shown = asks(login.perform(session, own.provisioning), *THEN)
-    assert login.challenge(session) == shown
-    assert login.account_id(session) == WHO
-    lets_in(login.answer(session, code(alice)))
-    assert set(session) == {"cart", PROOF}
-    assert session[PROOF] != before
-    assert isinstance(login.perform(session, own.provisioning), Enrollment)
-    shop.clock.advance(HALF_A_DAY - 1)
-    assert login.account_id(session) == WHO
+    device = SoftPhone(shop.auth.provisioning(BOB).uri, clock=shop.clock)
+    lets_in(login.answer(session, {"type": "code", "code": device.code()}))
+    assert (set(session), login.account_id(session)) == ({PROOF}, BOB)
 
 
 class Counted(dict[str, Any]):
-    """A session that counts how often it is changed."""
+    """A session that counts its changes."""
 
     changes = 0
 
@@ -343,301 +306,271 @@ class Counted(dict[str, Any]):
         super().__setitem__(key, value)
 
     def pop(self, key: str, default: object = None) -> object:  # type: ignore[override]
-        """Count too."""
+        """Count the change."""
         self.changes += 1
         return super().pop(key, default)
 
 
 @both
-def test_looking_writes_nothing(colour: str) -> None:
-    """To show a page again leaves the session alone: a late answer brings back no older cookie."""
-    shop, alice = ready(colour)
-    login, session = door(shop), Counted()
+def test_reading_writes_nothing(runtime: str) -> None:
+    """Showing a page again does not change the session, so that a late response restores no older cookie."""
+    shop, alice = ready(runtime)
+    login, session = session_login(shop), Counted()
     login.challenge(session)
-    for changes, answer in enumerate(({}, PASSWORD, code(alice)), 1):
-        login.answer(session, answer)
+    for changes, form in enumerate(({}, PASSWORD, code(alice)), 1):
+        login.answer(session, form)
         for _ in range(2):
             login.challenge(session)
             login.account_id(session)
             login.answer(session, {})
             assert session.changes == changes
     for _ in range(2):
-        login.perform(session, desk(shop).provisioning)
+        login.perform(session, self_service(shop).provisioning)
         assert session.changes == changes
 
 
-# Acts
+# Actions
 
 
 @pytest.mark.proves("SELF-conditions", "SELF-replace")
 @both
-def test_acts(colour: str) -> None:
-    """What is done by the proof in the session leaves the new proof there."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    result = come_in(alice, session)
-    login, own = door(shop), desk(shop)
+def test_actions(runtime: str) -> None:
+    """An action gets the proof in the session, and the new proof that it returns replaces it there."""
+    shop, _, login, own, session = logged_in(runtime)
+    proof = session[PROOF]
     assert isinstance(login.perform(session, own.provisioning), Enrollment)
-    assert session == {PROOF: result.proof}
+    assert session == {PROOF: proof}
     codes = login.perform(session, own.new_recovery_codes)
     assert isinstance(codes, NewRecoveryCodes)
     assert session == {PROOF: codes.proof}
-    phone = SoftPhone(login.perform(session, own.begin_replacement).uri, clock=shop.clock)
+    device = SoftPhone(login.perform(session, own.begin_enrollment).uri, clock=shop.clock)
     wrong = login.perform(session, lambda proof: own.confirm_enrollment(proof, "x"))
-    assert wrong.reason is Reason.MALFORMED
-    assert session == {PROOF: codes.proof}
-    confirmed = login.perform(session, lambda proof: own.confirm_enrollment(proof, phone.code()))
+    assert (wrong.reason, session) == (Reason.MALFORMED, {PROOF: codes.proof})
+    confirmed = login.perform(session, lambda proof: own.confirm_enrollment(proof, device.code()))
     assert isinstance(confirmed, Confirmed)
     assert session == {PROOF: confirmed.proof}
     assert login.perform(session, own.switch_off) is None
-    assert login.perform(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, own.provisioning) == INVALID
     assert session == {}
 
 
 @both
-def test_an_act_of_the_app_s_own(colour: str) -> None:
-    """An act of the app's own is told the context, answers what it likes, and may raise."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    come_in(alice, session)
-    login, own, told = door(shop), shop.desk(), []
+def test_actions_of_the_app(runtime: str) -> None:
+    """An action of the app gets the context, may return anything, and may raise."""
+    shop, _, login, _, session = logged_in(runtime)
+    calls: list[object] = []
 
     def change(proof: str, *, context: object) -> object:
-        told.append((proof, context))
-        return [proof] if shop.colour == SYNC else answered(proof)
+        calls.append((proof, context))
+        return [proof] if runtime == SYNC else wrapped(proof)
 
-    async def answered(proof: str) -> object:
+    async def wrapped(proof: str) -> object:
         return [proof]
 
     assert login.perform(session, change, context="request") == [session[PROOF]]
-    assert told == [(session[PROOF], "request")]
-    with pytest.raises(StopIteration if colour == SYNC else RuntimeError):
+    assert calls == [(session[PROOF], "request")]
+    with pytest.raises(StopIteration if runtime == SYNC else RuntimeError):
         login.perform(session, lambda _: next(iter(())))
-    asked = []
-    own = desk(shop, allowed=lambda who, *, context: asked.append((who, context)) or False)
+    own = self_service(shop, allowed=lambda *args, context: calls.append((*args, context)) or False)
     assert login.perform(session, own.provisioning, context="r") == Denied(Reason.NOT_ADMITTED)
-    assert (asked, login.account_id(session)) == ([(WHO, "r")], WHO)
+    assert (calls[1:], login.account_id(session)) == ([(WHO, "r")], WHO)
 
 
 @both
-def test_a_step_up_goes_on(colour: str) -> None:
-    """An act that is begun again finds the step-up under way, with the mail that it has sent."""
-    shop, alice, session = a_while_in(colour)
-    login, own = door(shop), desk(shop)
-    begun = asks(login.perform(session, own.provisioning), *THEN)
+def test_step_up(runtime: str) -> None:
+    """An old proof begins a step-up, which the next action continues."""
+    shop, alice, login, own, session = logged_in(runtime, age=301)
+    session["cart"], before = "7", session[PROOF]
+    begun = asks(login.perform(session, own.provisioning), *SECOND)
+    assert (login.challenge(session), login.account_id(session)) == (begun, WHO)
     login.answer(session, {"type": "send_email"})
-    again = asks(login.perform(session, own.begin_replacement), *THEN)
-    assert (again.ticket, again.prompts[2].sent) == (begun.ticket, True)
-    lets_in(login.answer(session, {"type": "email", "code": shop.mailed_code()}))
+    again = asks(login.perform(session, own.begin_enrollment), *SECOND)
+    assert (again.ticket, again.prompts[2].sent) == (begun.ticket, True)  # type: ignore[union-attr]
+    lets_in(login.answer(session, code(alice)))
+    assert (set(session), session[PROOF] == before) == ({"cart", PROOF}, False)
+    assert isinstance(login.perform(session, own.provisioning), Enrollment)
+    shop.clock.advance(HALF_A_DAY - 1)
+    assert login.account_id(session) == WHO
+
+
+@both
+def test_step_up_is_of_this_login(runtime: str) -> None:
+    """An action continues only a step-up of the same account that still lives, and otherwise begins one."""
+    shop, alice, login, own, session = logged_in(runtime, age=301)
+    begun = asks(login.perform(session, own.provisioning), *SECOND)
+    shop.clock.advance(600)
+    for ticket in (begun.ticket, alice.enter_password().ticket, alice.begin().ticket, session[PROOF], "x"):
+        session[TICKET] = ticket
+        assert asks(login.perform(session, own.provisioning), *SECOND).ticket != ticket
+    email = {"type": "email", "code": ""}
+    login.answer(session, {"type": "send_email"})
+    lets_in(login.answer(session, {**email, "code": shop.emailed_code()}))
     shop.clock.advance(301)
     session[TICKET] = begun.ticket
-    assert login.perform(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
-    shop.clock.advance(600)
-    come_in(alice, session := {})
-    shop.clock.advance(301)
-    for ticket in (begun.ticket, alice.come_in().ticket, alice.begin().ticket, session[PROOF], "x"):
-        session[TICKET] = ticket
-        assert asks(login.perform(session, own.provisioning), *THEN).ticket != ticket
+    assert login.perform(session, own.provisioning) == INVALID  # an email is too weak, also in a step-up
 
 
 @both
-def test_a_step_up_is_left(colour: str) -> None:
-    """Who turns away from a step-up stays logged in; when it has ended, nothing is asked any more."""
-    shop, alice, session = a_while_in(colour)
-    login = door(shop)
-    asks(login.perform(session, desk(shop).provisioning), *THEN)
+def test_abandoned_step_up(runtime: str) -> None:
+    """A user who abandons a step-up stays logged in, and is asked for nothing when it has expired."""
+    shop, alice, login, own, session = logged_in(runtime, age=301)
+    asks(login.perform(session, own.provisioning), *SECOND)
     assert login.account_id(session) == WHO
-    asks(login.challenge(session), *THEN)
     shop.clock.advance(601)
     assert (login.account_id(session), login.challenge(session)) == (WHO, None)
     assert set(session) == {PROOF}
-    asks(login.perform(session, desk(shop).provisioning), *THEN)
+    asks(login.perform(session, own.provisioning), *SECOND)
     assert login.answer({PROOF: session[PROOF]}, code(alice)) == Denied(Reason.TICKET_INVALID)
     shop.auth.revoke(WHO)
     assert (login.account_id(session), login.challenge(session)) == (WHO, None)
-    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, own.provisioning) == INVALID
     assert login.account_id(session) is None
 
 
 @pytest.mark.proves("SELF-conditions", "T39")
 @both
-def test_too_weak(colour: str) -> None:
-    """Who is in by a recovery code is denied the secret, is asked for no code, and stays logged in."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    by_recovery_code(alice, session)
-    login, before = door(shop), dict(session)
+def test_too_weak(runtime: str) -> None:
+    """After a login with a recovery code the secret is denied, no code is asked for, and the login stays."""
+    shop, _ = ready(runtime)
+    login, own, session = session_login(shop), self_service(shop), {}
+    codes = shop.auth.issue_recovery_codes(WHO)
+    login.challenge(session)
+    login.answer(session, PASSWORD)
+    lets_in(login.answer(session, {"type": "recovery", "code": codes[0]}))
+    before = dict(session)
     for _ in range(2):
-        assert login.perform(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+        assert login.perform(session, own.provisioning) == INVALID
         assert session == before
         shop.clock.advance(301)
-    asks(login.perform(session, desk(shop).begin_replacement), *THEN)  # for that it is enough, and too old
+    asks(login.perform(session, own.begin_enrollment), *SECOND)  # for this it is enough, but too old
 
 
 @pytest.mark.proves("T39", "T47")
 @both
-@pytest.mark.parametrize("asked", [False, True])
-@pytest.mark.parametrize("late", [0, 301])
-def test_ended_elsewhere(colour: str, late: float, asked: bool) -> None:  # noqa: FBT001 - a parameter
-    """When the phone was switched off elsewhere, the next act ends the login here."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    come_in(alice, session)
-    login = door(shop)
-    if asked:  # for a code, in another tab
-        shop.clock.advance(301)
-        asks(login.perform(session, desk(shop).provisioning), *THEN)
+@pytest.mark.parametrize("step_up", [False, True])
+@pytest.mark.parametrize("age", [0, 301])
+def test_revoked_elsewhere(runtime: str, age: float, step_up: bool) -> None:  # noqa: FBT001 - a parameter
+    """After a revocation elsewhere, the next action ends the login here."""
+    shop, _, login, own, session = logged_in(runtime, age=301 if step_up else 0)
+    if step_up:
+        asks(login.perform(session, own.provisioning), *SECOND)
     shop.auth.revoke(WHO)
-    shop.clock.advance(late)
+    shop.clock.advance(age)
     session["cart"] = "7"
     assert login.account_id(session) == WHO
-    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.PROOF_INVALID)
+    assert login.perform(session, own.provisioning) == INVALID
     assert session == {"cart": "7"}
     asks(login.challenge(session), *FIRST)
 
 
 @pytest.mark.proves("SELF-conditions")
 @both
-def test_locked(colour: str) -> None:
-    """Who is locked out is told so, and is not signed out by who guesses."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    come_in(alice, session)
+def test_disabled(runtime: str) -> None:
+    """A user whose account is disabled by guesses is denied actions and stays logged in."""
+    shop, _, login, own, session = logged_in(runtime)
     cap = shop.policy.throttle.cap
     shop.rewrite(failures=cap)
-    login = door(shop)
-    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
+    assert login.perform(session, own.provisioning) == Denied(Reason.DISABLED)
     shop.rewrite(failures=0)
     shop.clock.advance(301)
-    asks(login.perform(session, desk(shop).provisioning), *THEN)
+    asks(login.perform(session, own.provisioning), *SECOND)
     shop.rewrite(failures=cap)
     assert login.challenge(session) is None
-    assert login.perform(session, desk(shop).provisioning) == Denied(Reason.DISABLED)
+    assert login.perform(session, own.provisioning) == Denied(Reason.DISABLED)
     assert login.account_id(session) == WHO
 
 
 @pytest.mark.proves("FLOW-no-skip")
 @both
-def test_without_a_phone(colour: str) -> None:
-    """Who has skipped the phone stays logged in where one is needed, and logs in anew to set one up late."""
-    shop = Shop(colour, then=lambda shop: (shop.totp(required=False) | shop.recovery(),))
-    login, own, session = door(shop), desk(shop), {}
+def test_without_a_phone(runtime: str) -> None:
+    """A user without a phone can set one up at once, and later has to log in again for that."""
+    shop = Shop(runtime, then=lambda shop: (shop.totp(required=False) | shop.recovery(),))
+    login, own, session = session_login(shop), self_service(shop), {}
     login.challenge(session)
     login.answer(session, PASSWORD)
-    result = lets_in(login.answer(session, {"type": "skip"}))
-    assert result.skipped == ("totp",)
-    assert login.perform(session, own.provisioning) == Denied(Reason.PROOF_INVALID)
+    assert lets_in(login.answer(session, {"type": "skip"})).skipped == ("totp",)
+    assert login.perform(session, own.provisioning) == INVALID
     assert login.account_id(session) == WHO
-    assert isinstance(login.perform(session, own.enroll), Enrollment)
+    assert isinstance(login.perform(session, own.begin_enrollment), Enrollment)
     shop.clock.advance(301)
-    assert login.perform(session, own.enroll) == Denied(Reason.PROOF_EXPIRED)
+    assert login.perform(session, own.begin_enrollment) == Denied(Reason.PROOF_EXPIRED)
     assert login.account_id(session) is None
-    asks(login.challenge(session), PasswordPrompt, FederatedPrompt)
-
-
-@both
-def test_a_first_factor_alone(colour: str) -> None:
-    """A flow without a second factor is kept as well."""
-    shop, session = Shop(colour, then=lambda _: ()), {}
-    login = door(shop)
     asks(login.challenge(session), *FIRST)
-    lets_in(login.answer(session, PASSWORD))
-    assert login.account_id(session) == WHO
 
 
 # Mistakes of the app
 
 
 @both
-def test_no_session(colour: str) -> None:
-    """A request, say, is no session."""
-    login = door(Shop(colour))
-    for session in (None, "", object(), ("x",)):
-        for call in (
-            login.account_id,
-            login.ask,
-            lambda session: login.answer(session, PASSWORD),
-            lambda session: login.submit(session, OF_ALICE),
-            lambda session: login.perform(session, lambda _: None),
-        ):
-            with pytest.raises(InvalidParameterError, match="session"):
-                call(session)
+@pytest.mark.parametrize("session", [None, "", object(), ("x",)])
+def test_not_a_session(runtime: str, session: Any) -> None:
+    """A session must be a mutable mapping."""
+    login = session_login(Shop(runtime))
+    calls: list[Any] = [
+        login.account_id,
+        login.challenge,
+        lambda session: login.answer(session, PASSWORD),
+        lambda session: login.answer(session, {}),
+        lambda session: login.submit(session, OF_ALICE),
+        lambda session: login.perform(session, lambda _: None),
+    ]
+    for call in calls:
+        with pytest.raises(InvalidParameterError, match="session must be a mutable mapping"):
+            call(session)
 
 
 @both
-def test_no_form(colour: str) -> None:
-    """An answer that the app has made is told where it belongs; a form that is none is the visitor's."""
-    shop, alice = ready(colour)
-    login, session = door(shop), {}
-    login.challenge(session)
-    before = dict(session)
-    for own in (alice.code(), SkipAnswer(), OF_ALICE):
-        with pytest.raises(InvalidParameterError, match="a visitor sent: submit takes an answer"):
-            login.answer(session, own)
-    assert session == before
-    for sent in (None, [], "code", {"type": "code"}):
-        assert login.answer(session, sent).problem is Reason.NOT_OFFERED
+@pytest.mark.parametrize("kept", [False, True])
+def test_not_an_action(runtime: str, kept: bool) -> None:  # noqa: FBT001 - a parameter
+    """An action must be callable, not the result of a call."""
+    shop, _, login, _, session = logged_in(runtime)
+    performed = shop.self_service().owner(session[PROOF])
+    with pytest.raises(InvalidParameterError, match="action must be callable, not str"):
+        login.perform(session if kept else {}, performed)
 
 
-@both
-def test_no_act(colour: str) -> None:
-    """An act is a function, and not what it has returned."""
-    shop, alice = ready(colour)
-    proof = alice.log_in().proof
-    done = shop.desk().owner(proof)
-    for session in ({}, {PROOF: proof}):
-        with pytest.raises(InvalidParameterError, match="do must be callable, not str"):
-            door(shop).act(session, done)
+def test_other_runtime() -> None:
+    """A session login needs a flow of its runtime, and the sync one rejects async actions."""
+    _, _, login, _, session = logged_in(SYNC)
+    other = Shop(ASYNC)
+    wrong: list[tuple[Any, Any, str]] = [
+        (SessionLogin, other.flow.auth, "flow must be an AuthFlow"),
+        (SessionLogin, None, "flow must be an AuthFlow"),
+        (AsyncSessionLogin, Shop().flow, "flow must be an AsyncAuthFlow"),
+    ]
+    for login_class, flow, problem in wrong:
+        with pytest.raises(InvalidParameterError, match=problem):
+            login_class(flow)
 
-
-def test_the_other_colour() -> None:
-    """Each face takes the flow of its colour, and the sync one nothing to be awaited."""
-    (sync, alice), later = ready(SYNC), Shop(ASYNC)
-    with pytest.raises(InvalidParameterError, match="AuthFlow"):
-        SessionLogin(later.flow.auth)
-    with pytest.raises(InvalidParameterError, match="AsyncAuthFlow"):
-        AsyncSessionLogin(sync.flow)
-    with pytest.raises(InvalidParameterError, match="AuthFlow"):
-        SessionLogin(None)  # type: ignore[arg-type]
-    login = SessionLogin(sync.flow)
-    session: Session = {}
-    come_in(alice, session)
-
-    async def act(proof: str) -> str:
+    async def action(proof: str) -> str:
         return proof
 
-    with pytest.raises(FlowError, match="async"):
-        login.perform(session, act)
-    with pytest.raises(FlowError, match="async"):
-        login.perform(session, desk(later).provisioning)
+    for wrong_action in (action, self_service(other).provisioning):
+        with pytest.raises(FlowError, match="async"):
+            login.perform(session, wrong_action)
 
 
 @pytest.mark.proves("T45")
 def test_forgotten_await() -> None:
-    """What an async method returns has no truth before it is awaited; who is logged in needs no await."""
-    shop = Shop(ASYNC)
-    login: AsyncSessionLogin = door(shop).auth
-    session: Session = {}
+    """What an async method returns has no truth value before it is awaited; ``account_id`` is not async."""
+    shop, session = Shop(ASYNC), dict[str, Any]()
+    login = session_login(shop).auth
     for pending in (
         login.challenge(session),
         login.answer(session, PASSWORD),
         login.submit(session, OF_ALICE),
-        login.perform(session, desk(shop).provisioning),
+        login.perform(session, self_service(shop).provisioning),
     ):
         with pytest.raises(FlowError, match="await"):
-            assert pending
+            bool(pending)
         pending.close()
     assert login.account_id(session) is None
 
 
 @pytest.mark.proves("T22")
 @both
-def test_hidden(colour: str) -> None:
+def test_reprs(runtime: str) -> None:
     """No repr shows what is in a session."""
-    shop, alice = ready(colour)
-    session: Session = {}
-    come_in(alice, session)
-    login = door(shop)
-    keeper = (login if colour == SYNC else login.auth)._keeper
-    assert session[PROOF] not in repr(keeper)
-    assert session[PROOF] not in repr(keeper._of(session))
+    _, _, login, _, session = logged_in(runtime)
+    in_session = (login if runtime == SYNC else login.auth)._login
+    assert session[PROOF] not in repr(in_session) + repr(in_session._of(session))

@@ -59,14 +59,6 @@ def test_path_traversal(app: App) -> None:
         assert response.status in REDIRECTS | {400, 404}, path
 
 
-@pytest.mark.proves("T18")
-def test_no_access_in_browser(code_page: Page) -> None:
-    """A private URL that is opened after the password still leads to the code."""
-    for path in PRIVATE:
-        code_page.goto(path)
-        assert (heading(code_page), code_page.url.endswith("/login")) == ("Enter your code", True)
-
-
 def test_other_methods(shared_user: User) -> None:
     """A GET request changes nothing."""
     client = shared_user.sign_in()

@@ -197,12 +197,6 @@ def test_wait(user: JSONUser) -> None:
     assert other.answer("recovery", code=user.codes[0])[1]["type"] == "authenticated"
 
 
-def test_same_uri(user: JSONUser) -> None:
-    """The account page shows the same URI again."""
-    status, shown = user.call("GET", "/qr")
-    assert (200, user.uri) == (status, shown["uri"])
-
-
 @EACH_STORE
 def test_new_phone(user: JSONUser) -> None:
     """A new phone replaces the old one when its first code is entered."""

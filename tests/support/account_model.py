@@ -1,7 +1,7 @@
-"""What an authenticator must remember of an account, written once more as naively as can be.
+"""A second, naive implementation of what an authenticator remembers of an account.
 
-It shares no rule with totpkit: codes come from :mod:`tests.support.naive_otp`, what is spent is a list of codes,
-and every answer is worked out from what has happened so far.
+It shares no rule with totpkit. Codes come from :mod:`tests.support.naive_otp`, recovery codes are sets of
+texts, and every answer is computed from what has happened so far.
 """
 
 import re
@@ -15,8 +15,6 @@ Answer = tuple[str, float | int | None]
 """A reason and the seconds to wait, or "accepted" and the step."""
 
 NOT_ENROLLED: Answer = ("not_enrolled", None)
-EXPIRED: Answer = ("expired", None)
-DISABLED: Answer = ("disabled", None)
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,9 @@ class Phone:
     """A secret, and how codes are made from it."""
 
     raw: bytes
-    digits: int
-    algorithm: str
-    period: int
+    digits: int = 6
+    algorithm: str = "SHA1"
+    period: int = 30
 
     def code(self, step: int) -> str:
         """Return the code of a step."""
@@ -43,8 +41,8 @@ class Phone:
 
 
 @dataclass
-class Active:
-    """A phone in use."""
+class Device:
+    """An enrolled phone."""
 
     phone: Phone
     last_step: int
@@ -54,7 +52,7 @@ class Active:
 
 
 @dataclass
-class Waiting:
+class Pending:
     """A phone that was shown its secret."""
 
     phone: Phone
@@ -64,11 +62,11 @@ class Waiting:
 
 @dataclass
 class Account:
-    """An account: what is in use, what waits, what went wrong."""
+    """The state of an account."""
 
     policy: Policy
-    active: Active | None = None
-    waiting: Waiting | None = None
+    device: Device | None = None
+    pending: Pending | None = None
     failures: int = 0
     retry_at: float | None = None
     unspent: set[str] = field(default_factory=set)
@@ -78,7 +76,7 @@ class Account:
     def refuse(self, now: float) -> Answer | None:
         """Return why nothing is answered now."""
         if self.failures >= self.policy.throttle.cap:
-            return DISABLED
+            return "disabled", None
         if self.retry_at is not None and self.retry_at > now:
             return "throttled", self.retry_at - now
         return None
@@ -93,139 +91,132 @@ class Account:
         self.retry_at = now + wait if self.failures >= throttle.free and wait else None
 
     def succeed(self) -> None:
-        """Forget all failures."""
+        """Reset the failure count."""
         self.failures, self.retry_at = 0, None
 
-    def begin(self, fresh: Phone, binding: str, now: float) -> Phone:
-        """Return the phone that is shown: the one that waits, or a fresh one."""
-        if self.waiting is None or self.waiting.binding != binding or self.waiting.expires_at <= now:
-            self.waiting = Waiting(fresh, binding, now + self.policy.enrollment_lifetime)
-        return self.waiting.phone
+    def begin(self, new: Phone, binding: str, now: float) -> Phone:
+        """Return the phone that is shown its secret: the pending one, or a new one."""
+        pending = self.live_pending(binding, now)
+        if pending is None:
+            self.pending = pending = Pending(new, binding, now + self.policy.enrollment_lifetime)
+        return pending.phone
 
-    def will_show_again(self, binding: str, now: float) -> bool:
-        """Return whether the phone that waits is the one to show."""
-        return self.waiting is not None and self.waiting.binding == binding and now < self.waiting.expires_at
+    def live_pending(self, binding: str, now: float) -> Pending | None:
+        """Return what a binding may still confirm."""
+        pending = self.pending
+        return pending if pending and pending.binding == binding and now < pending.expires_at else None
 
     def confirm(self, code: str, binding: str, now: float) -> Answer:
-        """Answer the first code of a phone that waits."""
-        refused = self.refusal(now)
+        """Answer the first code of a pending phone."""
+        refused = self.refuse(now)
         if refused is not None:
             return refused
-        if self.waiting is None or not self.will_show_again(binding, now):
-            return EXPIRED
-        phone = self.waiting.phone
-        verdict = self.look(phone, code, now, drift=0, last_step=None)
-        if isinstance(verdict, str):
-            known = any(
-                isinstance(self.look(other, code, now, drift=0, last_step=None), int)
-                for other in phone.ignorant()
-            )
+        pending = self.live_pending(binding, now)
+        if pending is None:
+            return "expired", None
+        found = self.judge(pending.phone, code, now)
+        if isinstance(found, str):
+            others = [self.judge(phone, code, now) for phone in pending.phone.ignorant()]
+            ignored = any(isinstance(other, int) for other in others)
             self.fail(now)
-            return "app_ignored_parameters" if known else verdict, None
-        drift = self.follow(0, verdict - phone.step(now))
-        self.device = Active(phone, verdict, drift, now, now)
-        self.waiting = None
-        self.turn_over(now)
+            return "app_ignored_parameters" if ignored else found, None
+        self.enroll(pending.phone, found, self.follow(0, found - pending.phone.step(now)), now)
         self.succeed()
-        return "accepted", verdict
+        return "accepted", found
 
-    def take_over(self, phone: Phone, last_step: int | None, drift: int, now: float) -> bool:
-        """Take a phone that another program enrolled, if there has never been one."""
+    def import_device(self, phone: Phone, last_step: int | None, drift: int, now: float) -> bool:
+        """Enroll a phone from another program, if there has never been one."""
         if self.generation:
             return False
-        bound = self.policy.drift_bound
-        drift = bound if drift > bound else max(drift, -bound)
+        drift = self.bound(drift)
         if last_step is None:
             last_step = phone.step(now) + drift + self.policy.window.future
-        self.device = Active(phone, last_step, drift, now, now)
-        self.waiting = None
-        self.turn_over(now)
+        self.enroll(phone, last_step, drift, now)
         return True
+
+    def enroll(self, phone: Phone, last_step: int, drift: int, now: float) -> None:
+        """Put a phone in place of any other."""
+        self.device, self.pending = Device(phone, last_step, drift, now, now), None
+        self.begin_generation(now)
 
     def verify(self, code: str, now: float) -> Answer:
         """Answer a code."""
-        if self.device is None:
+        device, refused = self.device, self.refuse(now)
+        if device is None:
             return NOT_ENROLLED
-        refused = self.refusal(now)
         if refused is not None:
             return refused
-        active = self.device
-        verdict = self.look(active.phone, code, now, drift=active.drift, last_step=active.last_step)
-        if isinstance(verdict, str):
+        found = self.judge(device.phone, code, now, device.drift, device.last_step)
+        if isinstance(found, str):
             self.fail(now)
-            return verdict, None
-        self.use(verdict, self.follow(active.drift, verdict - active.phone.step(now)), now)
-        return "accepted", verdict
+            return found, None
+        self.use(found, self.follow(device.drift, found - device.phone.step(now)), now)
+        return "accepted", found
 
-    def resync(self, one: str, other: str, now: float) -> Answer:
+    def resync(self, code1: str, code2: str, now: float) -> Answer:
         """Answer two consecutive codes."""
-        if self.device is None:
+        device, refused = self.device, self.refuse(now)
+        if device is None:
             return NOT_ENROLLED
-        refused = self.refusal(now)
         if refused is not None:
             return refused
-        active, form = self.device, f"[0-9]{{{self.device.phone.digits}}}"
-        middle, bound = active.phone.step(now), self.policy.drift_bound
+        form = f"[0-9]{{{device.phone.digits}}}"
+        middle, bound = device.phone.step(now), self.policy.drift_bound
         ends = [
             end
             for end in range(max(middle - bound, 1), middle + bound + 1)
-            if (active.phone.code(end - 1), active.phone.code(end)) == (one, other)
+            if (device.phone.code(end - 1), device.phone.code(end)) == (code1, code2)
         ]
-        if not (re.fullmatch(form, one) and re.fullmatch(form, other)):
-            verdict: Answer = ("malformed", None)
+        if not (re.fullmatch(form, code1) and re.fullmatch(form, code2)):
+            reason = "malformed"
         elif not ends:
-            verdict = ("mismatch", None)
-        elif max(ends) - 1 <= active.last_step:
-            verdict = ("replayed", None)
+            reason = "mismatch"
+        elif max(ends) - 1 <= device.last_step:
+            reason = "replayed"
         else:
             self.use(max(ends), max(ends) - middle, now)
             return "accepted", max(ends)
         self.fail(now)
-        return verdict
+        return reason, None
 
     def redeem(self, typed: str, now: float) -> Answer:
         """Answer a recovery code."""
-        if self.device is None:
+        device, refused = self.device, self.refuse(now)
+        if device is None:
             return NOT_ENROLLED
-        refused = self.refusal(now)
         if refused is not None:
             return refused
-        code = (
-            typed.replace("-", "")
-            .replace(" ", "")
-            .upper()
-            .replace("O", "0")
-            .replace("I", "1")
-            .replace("L", "1")
-        )
+        code = re.sub("[- ]", "", typed).upper().replace("O", "0").replace("I", "1").replace("L", "1")
         if code in self.unspent:
             self.unspent.remove(code)
             self.spent.add(code)
             self.succeed()
-            return "accepted", self.device.last_step
+            return "accepted", device.last_step
         self.fail(now)
         if code in self.spent:
             return "replayed", None
         return "mismatch" if re.fullmatch("[0-9A-HJKMNP-TV-Z]{16}", code) else "malformed", None
 
     def issue(self, codes: tuple[str, ...]) -> None:
-        """Take new recovery codes in place of all others."""
+        """Put recovery codes in place of all others."""
         if codes:
             self.unspent, self.spent = {code.replace("-", "") for code in codes}, set()
             self.generation += 1
 
     def revoke(self, now: float) -> None:
-        """Drop all but the failures."""
-        self.turn_over(now)
-        self.device = self.waiting = None
+        """Remove everything but the failures."""
+        self.begin_generation(now)
+        self.device = self.pending = None
         self.unspent, self.spent = set(), set()
 
-    def turn_over(self, now: float) -> None:
-        """Begin a new generation."""
+    def begin_generation(self, now: float) -> None:
+        """End all older logins."""
         self.generation = max(self.generation + 1, int(now * 1000))
 
-    def look(self, phone: Phone, code: str, now: float, *, drift: int, last_step: int | None) -> int | str:
-        """Return what a code is worth."""
+    def judge(
+        self, phone: Phone, code: str, now: float, drift: int = 0, last_step: int | None = None
+    ) -> int | str:
+        """Return the step that a code is accepted for, or the reason to reject it."""
         middle, window = phone.step(now) + drift, self.policy.window
         return naive_otp.verify(
             phone.code,
@@ -236,14 +227,17 @@ class Account:
             last_step=last_step,
         )
 
-    def follow(self, drift: int, seen: int) -> int:
-        """Return the drift to remember after one was seen."""
-        moved = drift + 1 if seen > drift else drift - 1 if seen < drift else drift
+    def follow(self, drift: int, observed: int) -> int:
+        """Return the drift to remember."""
+        return self.bound(drift + 1 if observed > drift else drift - 1 if observed < drift else drift)
+
+    def bound(self, drift: int) -> int:
+        """Return the drift within its bound."""
         bound = self.policy.drift_bound
-        return bound if moved > bound else max(moved, -bound)
+        return bound if drift > bound else max(drift, -bound)
 
     def use(self, step: int, drift: int, now: float) -> None:
-        """Remember a code that was accepted."""
+        """Remember an accepted code."""
         assert self.device is not None
         self.device = replace(self.device, last_step=step, drift=drift, used_at=now)
         self.succeed()

@@ -1,6 +1,6 @@
-"""Real servers for the tests: Redis, PostgreSQL and MariaDB on loopback, in directories of their own.
+"""Real servers for the tests: Redis, PostgreSQL and MariaDB on loopback, each in its own directory.
 
-Where a server is not installed its tests skip and say what is missing; in CI they fail.
+If a server is not installed, its tests are skipped and say what is missing. In CI they fail.
 """
 
 import os
@@ -20,22 +20,22 @@ import pytest
 
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
-"""Linux and macOS give none of them to a connection: a server that comes back finds its own still free."""
+"""Linux and macOS use no such port for outgoing connections, so a restarted server finds its own free."""
 PATIENCE = 30.0
-KEEPS_ITS_WORD = (
+DURABLE = (
     *("--appendonly", "yes", "--appendfsync", "always", "--save", ""),
     *("--maxmemory-policy", "noeviction"),
 )
-"""Options of redis-server: what it has answered for is on the disk, and stays."""
+"""Options of redis-server: an acknowledged write is on disk, and nothing is evicted."""
 
 READY = (b"eady to accept connections", b"ready for connections")
-"""What the logs of Redis and PostgreSQL, and of MariaDB, say of a server that is up."""
+"""Log lines of a server that is up: Redis and PostgreSQL, and MariaDB."""
 
 QUICK = ("--repl-diskless-sync-delay", "0")
 
 
 class Server:
-    """A server on a port of its own; what it keeps is in *folder*."""
+    """A server on its own port, with its data in *folder*."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Start it; it is up once its log says so."""
+        """Start the server, and wait until its log says that it is up."""
         log = Path(self._folder, "log")
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -69,17 +69,24 @@ class Server:
         assert ended() is None, log.read_text(errors="replace")
 
     def stop(self, how: signal.Signals | None = None) -> None:
-        """End it without waiting for those who are connected."""
+        """Stop the server without waiting for its clients."""
         deadline = time.monotonic() + PATIENCE
-        while self._process.poll() is None:  # Redis refuses while it writes its first log
-            assert time.monotonic() < deadline, "it does not end"
+        while self._process.poll() is None:  # Redis ignores the signal while it writes its first log
+            assert time.monotonic() < deadline, "the server does not stop"
             self._process.send_signal(self._end if how is None else how)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.5)
 
     @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop the server, and start it again after the block."""
+        self.stop()
+        yield
+        self.start()
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let it do nothing, without its clients being told, until the block ends."""
+        """Freeze the server during the block. Its clients stay connected."""
         self._process.send_signal(signal.SIGSTOP)
         try:
             yield
@@ -89,7 +96,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[Server]:
-    """Give a Redis server that keeps its word."""
+    """Give a Redis server that keeps every acknowledged write."""
     with running_redis() as server:
         yield server
 
@@ -109,13 +116,13 @@ def postgresql_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def postgresql_url(postgresql_server: Server) -> str:
-    """Give SQLAlchemy's URL of the PostgreSQL server, for psycopg."""
+    """Give the SQLAlchemy URL of the PostgreSQL server, for psycopg."""
     return postgresql_at(postgresql_server)
 
 
 @pytest.fixture(scope="session")
 def mariadb_url() -> Iterator[str]:
-    """Give SQLAlchemy's URL of a MariaDB server."""
+    """Give the SQLAlchemy URL of a MariaDB server."""
     with running_mariadb() as server:
         yield f"mysql+pymysql://root@{HOST}:{server.port}/mysql?charset=utf8mb4"
 
@@ -126,23 +133,23 @@ def redis_at(server: Server) -> str:
 
 
 def postgresql_at(server: Server, driver: str = "psycopg") -> str:
-    """Return SQLAlchemy's URL of a PostgreSQL server, for one of its drivers."""
+    """Return the SQLAlchemy URL of a PostgreSQL server, for one of its drivers."""
     return f"postgresql+{driver}://totpkit@{HOST}:{server.port}/postgres"
 
 
 @contextmanager
 def running_redis(*options: str, parent: Path | None = None) -> Iterator[Server]:
-    """Run ``redis-server`` with these options, on a port and in a directory of its own."""
+    """Run ``redis-server`` with these options, on its own port and in its own directory."""
     command, port = found("redis-server"), free_port()
     with tempfile.TemporaryDirectory(prefix="totpkit-redis-", dir=parent) as folder:
         where = ("--port", str(port), "--bind", HOST, "--dir", folder)
-        with ended(Server([command, *where, *KEEPS_ITS_WORD, *QUICK, *options], port, folder)) as server:
+        with ended(Server([command, *where, *DURABLE, *QUICK, *options], port, folder)) as server:
             yield server
 
 
 @contextmanager
 def running_postgresql(*options: str, parent: Path | None = None) -> Iterator[Server]:
-    """Run ``postgres`` with these options on a new cluster, on a port of its own."""
+    """Run ``postgres`` with these options, on a new cluster and its own port."""
     initdb, postgres, port = found("initdb"), found("postgres"), free_port()
     user = "postgres" if os.name == "posix" and os.geteuid() == 0 else None  # it refuses to run as root
     with tempfile.TemporaryDirectory(prefix="totpkit-postgresql-", dir=parent) as folder:
@@ -151,7 +158,7 @@ def running_postgresql(*options: str, parent: Path | None = None) -> Iterator[Se
         data = str(Path(folder, "data"))
         first = [initdb, "-D", data, "-U", "totpkit", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
         subprocess.run(first, check=True, capture_output=True, user=user, group=user, cwd=folder)
-        # Sixteen processes with a pool each come at once.
+        # Tests connect from 16 processes at once, each with a pool.
         where = ("-p", str(port), "-c", f"listen_addresses={HOST}", "-k", folder, "-c", "max_connections=200")
         with ended(Server([postgres, "-D", data, *where, *options], port, folder, user)) as server:
             yield server
@@ -159,7 +166,7 @@ def running_postgresql(*options: str, parent: Path | None = None) -> Iterator[Se
 
 @contextmanager
 def running_mariadb() -> Iterator[Server]:
-    """Run ``mariadbd`` on a new data directory, on a port of its own."""
+    """Run ``mariadbd`` on a new data directory and its own port."""
     install, mariadbd, port = found("mariadb-install-db"), found("mariadbd"), free_port()
     user = "mysql" if os.name == "posix" and os.geteuid() == 0 else None  # it refuses to run as root
     with tempfile.TemporaryDirectory(prefix="totpkit-mariadb-") as folder:
@@ -175,7 +182,7 @@ def running_mariadb() -> Iterator[Server]:
 
 @contextmanager
 def ended(server: Server) -> Iterator[Server]:
-    """End a server when the block does."""
+    """Stop the server after the block."""
     try:
         yield server
     finally:
@@ -183,21 +190,21 @@ def ended(server: Server) -> Iterator[Server]:
 
 
 def found(command: str) -> str:
-    """Return where a server's command is; skip the test if it is nowhere, or in CI fail it."""
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # not on the path there
+    """Return the path of a server's command. Skip the test if it is not installed, or fail it in CI."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  # Debian does not add it to the path
     path = os.pathsep.join([os.environ.get("PATH", ""), *map(str, reversed(debian)), "/usr/sbin"])
     return shutil.which(command, path=path) or missing(f"{command} is not installed")
 
 
 def missing(what: str) -> NoReturn:
-    """Skip the test and say why; in CI nothing may be missing."""
+    """Skip the test, or fail it in CI, where nothing may be missing."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what}, and in CI it must be")
     pytest.skip(what)
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that no process listens on."""
     while True:
         port = secrets.choice(PORTS)
         with suppress(OSError), socket.create_server((HOST, port)):
@@ -205,7 +212,7 @@ def free_port() -> int:
 
 
 def wait_until(done: Callable[[], bool]) -> None:
-    """Wait until something is so; fail if it takes too long."""
+    """Wait until *done* returns true, and fail if it takes too long."""
     deadline = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < deadline, "it took too long"

@@ -1,6 +1,6 @@
-"""One Django configuration for all tests of a process: Django can be configured only once.
+"""One Django configuration for all tests of a process, because Django can be configured only once.
 
-Databases are added to it as tests need them. Its ``default`` is a SQLite database in memory.
+Tests add the databases that they need. The ``default`` is a SQLite database in memory.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ ENGINES = {"sqlite": "sqlite3", "postgresql": "postgresql", "mysql": "mysql"}
 
 
 def configured() -> None:
-    """Configure Django, unless that was done before."""
+    """Configure Django if that has not been done yet."""
     if settings.configured:
         return
     settings.configure(
@@ -30,9 +30,9 @@ def configured() -> None:
             "django_otp.plugins.otp_static",
         ],
         DATABASES={"default": dict(DEFAULT)},
-        SECRET_KEY="for tests alone, and long enough for them",  # noqa: S106 - it guards nothing
+        SECRET_KEY="for tests alone, and long enough for them",  # noqa: S106 - it protects nothing
         USE_TZ=True,
-        LOGGING_CONFIG=None,  # tests say what is logged
+        LOGGING_CONFIG=None,  # tests set their own log levels
         DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     )
     django.setup()
@@ -40,10 +40,10 @@ def configured() -> None:
 
 @contextmanager
 def database(alias: str, **options: Any) -> Iterator[str]:
-    """Add a database under an *alias*, which is given; at the end close this thread's connection to it."""
+    """Add a database under *alias*, and close this thread's connection to it after the block."""
     configured()
-    filled = connections.configure_settings({"default": dict(DEFAULT), alias: dict(options)})
-    connections.settings[alias] = filled[alias]
+    complete = connections.configure_settings({"default": dict(DEFAULT), alias: dict(options)})
+    connections.settings[alias] = complete[alias]
     try:
         yield alias
     finally:
@@ -53,7 +53,7 @@ def database(alias: str, **options: Any) -> Iterator[str]:
 
 
 def options_of(url: str, **more: Any) -> dict[str, Any]:
-    """Return what Django wants to know of the database at a URL of SQLAlchemy's."""
+    """Return Django's options for the database at a SQLAlchemy URL."""
     parts = urlsplit(url.removeprefix("django+"))
     engine = f"django.db.backends.{ENGINES[parts.scheme.partition('+')[0]]}"
     where = {"HOST": parts.hostname or "", "PORT": parts.port or "", "USER": parts.username or ""}

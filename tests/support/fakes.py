@@ -1,4 +1,4 @@
-"""Stores and ciphers that misbehave on purpose, or watch what they are asked."""
+"""Stores and ciphers that fail on purpose, or record their calls."""
 
 import asyncio
 import threading
@@ -13,26 +13,26 @@ T = TypeVar("T")
 
 
 class Tape:
-    """A store that writes down what it is asked: "load", "swap", or "lost" for a swap that did nothing."""
+    """A store that records its calls: "load", "swap", or "lost" for a swap that wrote nothing."""
 
     def __init__(self, store: Store | None = None) -> None:
         self.store = MemoryStore() if store is None else store
         self.calls: list[str] = []
 
     def load(self, account_id: str) -> bytes | None:
-        """Load, and write it down."""
+        """Load, and record it."""
         self.calls.append("load")
         return self.store.load(account_id)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Swap, and write down whether it did."""
+        """Swap, and record the result."""
         swapped = self.store.swap(account_id, old, new)
         self.calls.append("swap" if swapped else "lost")
         return swapped
 
 
 class Faulty:
-    """A store whose call of one number fails, before it takes effect or after."""
+    """A store whose call number *call* (from 0) fails, before or *after* it takes effect."""
 
     def __init__(self, store: Store, *, call: int = -1, after: bool = False) -> None:
         self.store = store
@@ -58,7 +58,7 @@ class Faulty:
 
 
 class Raced:
-    """A store before whose every swap a rival is given the time to do something."""
+    """A store that calls a rival before each swap."""
 
     def __init__(self, store: Store, rival: Callable[[int], object]) -> None:
         self.store = store
@@ -70,14 +70,14 @@ class Raced:
         return self.store.load(account_id)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Let the rival act, who is told the number of the swap from 0 on; then swap."""
+        """Call the rival with the number of the swap (from 0), then swap."""
         self.swaps += 1
         self.rival(self.swaps - 1)
         return self.store.swap(account_id, old, new)
 
 
 class Interrupted:
-    """A store before whose call of one number somebody else gets to act."""
+    """A store that calls an intruder before its call number *call* (from 0)."""
 
     def __init__(self, store: Store, *, call: int, intruder: Callable[[], object]) -> None:
         self.store = store
@@ -86,12 +86,12 @@ class Interrupted:
         self.calls = 0
 
     def load(self, account_id: str) -> bytes | None:
-        """Let the intruder act if it is time; then load."""
+        """Call the intruder if it is time, then load."""
         self._count()
         return self.store.load(account_id)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Let the intruder act if it is time; then swap."""
+        """Call the intruder if it is time, then swap."""
         self._count()
         return self.store.swap(account_id, old, new)
 
@@ -102,7 +102,7 @@ class Interrupted:
 
 
 class Gate:
-    """A store that lets all of a number of threads load before any of them goes on, once each."""
+    """A store whose first load in each thread waits until all *threads* have loaded."""
 
     def __init__(self, store: Store, threads: int) -> None:
         self.store = store
@@ -110,7 +110,7 @@ class Gate:
         self._seen = threading.local()
 
     def load(self, account_id: str) -> bytes | None:
-        """Load, and the first time wait for the others."""
+        """Load, and wait for the other threads the first time."""
         stored = self.store.load(account_id)
         if not getattr(self._seen, "passed", False):
             self._seen.passed = True
@@ -123,61 +123,61 @@ class Gate:
 
 
 class Later:
-    """Any store as an async one that really suspends, in one thread."""
+    """An async store that suspends before each call of a sync *store*."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
 
     async def load(self, account_id: str) -> bytes | None:
-        """Load after a turn of the event loop."""
+        """Suspend, then load."""
         await asyncio.sleep(0)
         return self.store.load(account_id)
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Swap after a turn of the event loop."""
+        """Suspend, then swap."""
         await asyncio.sleep(0)
         return self.store.swap(account_id, old, new)
 
 
 class Planted:
-    """A cipher that seals secrets of the test's choice in place of new ones, while it has any."""
+    """A cipher that replaces new secrets with the given *secrets*, as long as there are any."""
 
     def __init__(self, cipher: Cipher, *secrets: bytes) -> None:
         self.cipher = cipher
         self.secrets = list(secrets)
 
     def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
-        """Seal the next of the secrets if this one is new."""
+        """Seal the next given secret if this one is new."""
         if purpose == PENDING and self.secrets:
             secret = self.secrets.pop(0)
         return self.cipher.seal(secret, account_id=account_id, purpose=purpose)
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
-        """Open."""
+        """Open the secret."""
         return self.cipher.open(sealed, account_id=account_id, purpose=purpose)
 
     def is_current(self, sealed: str) -> bool:
-        """Ask the cipher."""
+        """Return the answer of the cipher."""
         return self.cipher.is_current(sealed)
 
 
 class Watched:
-    """A cipher that writes down what it does."""
+    """A cipher that records its calls."""
 
     def __init__(self, cipher: Cipher) -> None:
         self.cipher = cipher
         self.done: list[str] = []
 
     def seal(self, secret: bytes, *, account_id: str, purpose: str) -> str:
-        """Seal, and write it down."""
+        """Seal, and record it."""
         self.done.append(f"seal {purpose}")
         return self.cipher.seal(secret, account_id=account_id, purpose=purpose)
 
     def open(self, sealed: str, *, account_id: str, purpose: str) -> bytes:
-        """Open, and write it down."""
+        """Open, and record it."""
         self.done.append(f"open {purpose}")
         return self.cipher.open(sealed, account_id=account_id, purpose=purpose)
 
     def is_current(self, sealed: str) -> bool:
-        """Ask the cipher."""
+        """Return the answer of the cipher."""
         return self.cipher.is_current(sealed)

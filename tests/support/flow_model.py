@@ -1,6 +1,6 @@
-"""A simple model of the logins of several apps: who stands where, who knows what, what must come next.
+"""A simple model of the logins of several apps: who is where, who knows what, and what must come next.
 
-It shares nothing with the flow but its answers' classes, and codes from :mod:`tests.support.naive_otp`.
+It shares nothing with the package but the answer classes, and computes codes with :mod:`naive_otp`.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from totpkit import (
 )
 
 DIGITS, PERIOD = 8, 30
-TICKET_LIFE, FIRST_LIFE, PENDING_LIFE, MAIL_LIFE = 600.0, 86_400.0, 600.0, 600.0
+TICKET_LIFETIME, FIRST_LIFETIME, PENDING_LIFETIME, EMAIL_LIFETIME = 600.0, 86_400.0, 600.0, 600.0
 SELF_SERVICE_AGE, STEP_UP_AGE, LEEWAY = 300.0, 30 * 86_400.0, 60.0
 
 ALICE, BOB, MALLORY = "alice", "bob", "mallory"
@@ -30,19 +30,19 @@ PEOPLE = (ALICE, BOB, MALLORY)
 ACCOUNTS = {ALICE: "acct-a", BOB: "acct-b", MALLORY: "acct-m"}
 PASSWORDS = {(who, f"pw of {who}"): account for who, account in ACCOUNTS.items()}
 KNOWN = {ALICE: {ACCOUNTS[ALICE]}, BOB: {ACCOUNTS[BOB]}, MALLORY: {ACCOUNTS[MALLORY], ACCOUNTS[ALICE]}}
-"""Whose password, and whose PIN, each of them knows: the attacker has Alice's too."""
+"""The accounts whose password and PIN each person knows. The attacker knows Alice's too."""
 
 KIOSK = "kiosk"
-"""A browser whose binding, and whatever ticket begins a login there, the attacker has planted himself."""
+"""A shared browser. The attacker has chosen its binding, and the ticket that begins a login there."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A flow: its name, its steps, and what is asked of accounts without a phone."""
+    """A flow: its name, its steps, and its flags for accounts without a phone."""
 
     name: str
     first: tuple[str, ...]
-    then: tuple[tuple[str, ...], ...]
+    later: tuple[tuple[str, ...], ...]
     required: bool = True
     enroll: bool = True
 
@@ -62,7 +62,7 @@ SHAPES: Mapping[str, Shape] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a ticket stands."""
+    """What a ticket stands for."""
 
     flow: str
     binding: str
@@ -78,19 +78,19 @@ class Place:
     enrolled: bool = False
 
     @property
-    def factors(self) -> tuple[str, ...]:
-        """The alternatives of the step."""
-        return SHAPES[self.flow].then[self.step - 1] if self.step else SHAPES[self.flow].first
+    def shape(self) -> Shape:
+        """The flow."""
+        return SHAPES[self.flow]
 
     @property
-    def last(self) -> bool:
-        """Whether the step is the last."""
-        return self.step == len(SHAPES[self.flow].then)
+    def factors(self) -> tuple[str, ...]:
+        """The alternatives of the step."""
+        return self.shape.later[self.step - 1] if self.step else self.shape.first
 
 
 @dataclass(frozen=True)
-class Certificate:
-    """What a proof says."""
+class ProofOf:
+    """What a proof stands for."""
 
     flow: str
     account: str
@@ -102,7 +102,7 @@ class Certificate:
 
 @dataclass
 class Pending:
-    """A secret on show: to which login, or to which proof's self-service."""
+    """A secret that was shown to a login, or to the self-service of a proof."""
 
     owner: tuple[str, int]
     secret: bytes
@@ -110,38 +110,38 @@ class Pending:
 
 
 @dataclass
-class Letter:
-    """A mailed code: who asked, in which login."""
+class Emailed:
+    """An emailed code, and who requested it in which login."""
 
     code: str
     account: str
     login: int
-    asker: str
+    requested_by: str
     expires_at: float
     spent: bool = False
 
 
 @dataclass
 class Account:
-    """What is stored of an account; an epoch is new with each change of credential."""
+    """The state of an account. Each change of the credential begins a new epoch."""
 
     epoch: int = 0
     secret: bytes | None = None
     last_step: int = 0
     pending: Pending | None = None
     recovery: set[str] = field(default_factory=set)
-    letter: Letter | None = None
+    emailed: Emailed | None = None
     failures: int = 0
 
-    def waiting(self, owner: tuple[str, int], now: float) -> Pending | None:
-        """Return the secret on show to this owner."""
+    def pending_for(self, owner: tuple[str, int], now: float) -> Pending | None:
+        """Return the secret that this owner was shown and may still confirm."""
         pending = self.pending
         return pending if pending and pending.owner == owner and now < pending.expires_at else None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What must come: "again", "denied", "ask", "enroll" or "in"; from where; by which factor."""
+    """What must come next ("again", "denied", "ask", "enroll" or "in"), where, and which factor passed."""
 
     kind: str
     place: Place | None = None
@@ -154,19 +154,19 @@ AGAIN, WRONG, DENIED = Verdict("again"), Verdict("again", counted=True), Verdict
 
 
 class Model:
-    """The accounts, and what their logins must come to."""
+    """The accounts, and what every request must lead to."""
 
     def __init__(self) -> None:
         self.accounts = {account: Account() for account in ACCOUNTS.values()}
         self.places: dict[str, Place] = {}
-        self.certificates: dict[str, Certificate] = {}
+        self.proofs: dict[str, ProofOf] = {}
         self.numbers: Iterator[int] = itertools.count(1)
 
-    def expected(
+    def submitted(
         self, flow: str, ticket: str, answer: Answer, binding: str, now: float, status: Mapping[str, Status]
     ) -> Verdict:
-        """Return what an answer must come to."""
-        place = self.standing(flow, ticket, binding, now)
+        """Return what an answer must lead to."""
+        place = self.place_of(flow, ticket, binding, now)
         if place is None:
             return DENIED
         if place.stage == "first":
@@ -176,46 +176,43 @@ class Model:
     def resumed(
         self, flow: str, ticket: str, binding: str, now: float, status: Mapping[str, Status]
     ) -> Verdict:
-        """Return what a reload must come to."""
-        place = self.standing(flow, ticket, binding, now)
+        """Return what a reload must lead to."""
+        place = self.place_of(flow, ticket, binding, now)
         if place is None or place.stage == "first":
             return AGAIN if place else DENIED
         return self._shown(place, now, status[place.account])
 
-    def standing(self, flow: str, ticket: str, binding: str, now: float) -> Place | None:
-        """Return where a ticket stands, if it is of this flow and browser and lives."""
+    def place_of(self, flow: str, ticket: str, binding: str, now: float) -> Place | None:
+        """Return what a ticket stands for, if it is valid in this flow and browser."""
         place = self.places.get(ticket)
         fits = place and (place.flow, place.binding) == (flow, binding) and now < place.expires_at
         return place if fits else None
 
-    def stepped_up(self, flow: str, proof: str, binding: str, now: float, status: Status | None) -> Verdict:
+    def stepped_up(self, flow: str, text: str, binding: str, now: float, status: Status | None) -> Verdict:
         """Return what a step-up must begin with."""
-        known = self.certificates.get(proof)
-        if known is None or status is None or known.flow != flow:
+        proof = self.proofs.get(text)
+        if proof is None or status is None or proof.flow != flow:
             return DENIED
-        if not -LEEWAY <= now - known.at <= STEP_UP_AGE or known.epoch != self.accounts[known.account].epoch:
+        if not -LEEWAY <= now - proof.at <= STEP_UP_AGE or proof.epoch != self.accounts[proof.account].epoch:
             return DENIED
-        place = Place(flow, binding, "start", now + TICKET_LIFE, 0, known.account, known.epoch)
-        place = replace(place, login=next(self.numbers), passed=known.factors[:1], stepping_up=True)
-        return self._onward(place, status)
+        place = Place(flow, binding, "start", now + TICKET_LIFETIME, 0, proof.account, proof.epoch)
+        place = replace(place, login=next(self.numbers), passed=proof.factors[:1], stepping_up=True)
+        return self._next(place, status)
 
-    def entitled(
-        self, act: str, flow: str, proof: str, now: float, status: Mapping[str, Status]
-    ) -> Certificate | None:
-        """Return what a proof says, if it is enough for an act of self-service in this flow."""
-        known = self.certificates.get(proof)
-        if known is None or known.flow != flow or not -LEEWAY <= now - known.at <= SELF_SERVICE_AGE:
+    def admitted(
+        self, method: str, flow: str, text: str, now: float, status: Mapping[str, Status]
+    ) -> ProofOf | None:
+        """Return what a proof stands for, if it is enough for a method of self-service in this flow."""
+        proof = self.proofs.get(text)
+        if proof is None or proof.flow != flow or not -LEEWAY <= now - proof.at <= SELF_SERVICE_AGE:
             return None
-        account, enough = self.accounts[known.account], set(known.factors)
-        needed = {
-            "provisioning": {"totp"},
-            "new_recovery_codes": {"totp", "pin"},
-            "enroll": enough,
-            "confirm": enough,
-        }.get(act, {"totp", "recovery", "pin"})
-        first = act in {"enroll", "confirm"}
-        fits = known.epoch == account.epoch and bool(enough & needed) and first == (account.secret is None)
-        return known if fits and not status[known.account].disabled else None
+        account = self.accounts[proof.account]
+        needed = {"provisioning": {"totp"}, "new_recovery_codes": {"totp", "pin"}}
+        enough = bool(set(proof.factors) & needed.get(method, {"totp", "recovery", "pin"}))
+        if account.secret is None:
+            enough = method.endswith("_enrollment")
+        fits = proof.epoch == account.epoch and enough and not status[proof.account].disabled
+        return proof if fits else None
 
     def _first(self, place: Place, answer: Answer, now: float, status: Mapping[str, Status]) -> Verdict:
         account, by = None, ""
@@ -226,16 +223,16 @@ class Model:
                 account, by = account_id, "federated:google"
         if account is None:
             return AGAIN
-        passed = Place(place.flow, place.binding, "first", now + TICKET_LIFE, 0, account)
+        passed = Place(place.flow, place.binding, "first", now + TICKET_LIFETIME, 0, account)
         passed = replace(passed, epoch=self.accounts[account].epoch, login=next(self.numbers), passed=(by,))
-        return replace(self._onward(passed, status[account]), by=by)
+        return replace(self._next(passed, status[account]), by=by)
 
     def _later(self, place: Place, answer: Answer, now: float, status: Status) -> Verdict:
         account, by = self.accounts[place.account], factor_of(answer)
         enrolling = place.stage == "enrolling"
         offered = by in place.factors
         if isinstance(answer, SkipAnswer):
-            offered = enrolling and not SHAPES[place.flow].required
+            offered = enrolling and not place.shape.required
         elif enrolling:
             offered = by == "totp"
         elif by == "recovery" and account.secret is None:
@@ -243,20 +240,19 @@ class Model:
         if not offered or account.epoch != place.epoch or refused(status) or isinstance(answer, SendEmail):
             return self._shown(place, now, status)
         if isinstance(answer, SkipAnswer):
-            return self._onward(replace(place, skipped=(*place.skipped, "totp")), status)
-        pending = account.waiting(("login", place.login), now)
+            return self._next(replace(place, skipped=(*place.skipped, "totp")), status)
+        pending = account.pending_for(("login", place.login), now)
         if enrolling and pending is None:
             return DENIED
         step = self.right(place, answer, pending, now)
         if step is None:
-            live = account.letter and not account.letter.spent and account.letter.login == place.login
-            asked = not isinstance(answer, EmailAnswer) or (live and now < account.letter.expires_at)  # type: ignore[union-attr]
-            return WRONG if asked else AGAIN
+            expired = isinstance(answer, EmailAnswer) and live_code(account.emailed, place, now) is None
+            return AGAIN if expired else WRONG
         passed = replace(place, passed=(*place.passed, by), enrolled=place.enrolled or enrolling)
-        return replace(self._onward(passed, status, enrolled=True), by=by, step=step)
+        return replace(self._next(passed, status, enrolled=True), by=by, step=step)
 
     def right(self, place: Place, answer: Answer, pending: Pending | None, now: float) -> int | None:
-        """Return the step of a right answer, 0 where there are none; ``None`` for a wrong one."""
+        """Return the step of a right answer (0 if it has none), or ``None`` for a wrong one."""
         account = self.accounts[place.account]
         match answer:
             case CodeAnswer(code) if pending and place.stage == "enrolling":
@@ -265,7 +261,7 @@ class Model:
                 return matching(account.secret, code, now, account.last_step)
             case RecoveryAnswer(code) if code in account.recovery:
                 return 0
-            case EmailAnswer(code) if letter_for(account.letter, place, now) == code:
+            case EmailAnswer(code) if live_code(account.emailed, place, now) == code:
                 return 0
             case CustomAnswer("pin", {"pin": pin}) if pin == pin_of(place.account):
                 return 0
@@ -275,13 +271,13 @@ class Model:
         account = self.accounts[place.account]
         if account.epoch != place.epoch or status.disabled:
             return DENIED
-        if place.stage == "enrolling" and account.waiting(("login", place.login), now) is None:
+        if place.stage == "enrolling" and account.pending_for(("login", place.login), now) is None:
             return DENIED
         return AGAIN
 
-    def _onward(self, place: Place, status: Status, *, enrolled: bool = False) -> Verdict:
-        shape = SHAPES[place.flow]
-        if place.step == len(shape.then):
+    def _next(self, place: Place, status: Status, *, enrolled: bool = False) -> Verdict:
+        shape = place.shape
+        if place.step == len(shape.later):
             return Verdict("in", place)
         at = replace(place, step=place.step + 1)
         if status.disabled:
@@ -293,21 +289,21 @@ class Model:
         if shape.enroll and not at.stepping_up:
             return Verdict("enroll", replace(at, stage="enrolling"))
         passes = not at.stepping_up and not shape.required
-        return self._onward(replace(at, skipped=(*at.skipped, "totp")), status) if passes else DENIED
+        return self._next(replace(at, skipped=(*at.skipped, "totp")), status) if passes else DENIED
 
 
 def matching(secret: bytes, code: str, now: float, last_step: int) -> int | None:
-    """Return the step near now, and above the last, of which this is the code."""
+    """Return the step near now, and after the last one, that has this code."""
     step = int(now // PERIOD)
     near = (step + 1, step, step - 1)
     return next((at for at in near if at > last_step and decimal(secret, at, DIGITS) == code), None)
 
 
-def letter_for(letter: Letter | None, place: Place, now: float) -> str | None:
-    """Return the mailed code that works in a login."""
-    if letter is None or letter.spent or letter.login != place.login or now >= letter.expires_at:
+def live_code(emailed: Emailed | None, place: Place, now: float) -> str | None:
+    """Return the emailed code that works in a login."""
+    if emailed is None or emailed.spent or emailed.login != place.login or now >= emailed.expires_at:
         return None
-    return letter.code
+    return emailed.code
 
 
 def factor_of(answer: Answer) -> str:

@@ -1,6 +1,6 @@
-"""A second implementation, as naive as can be, that shares no code with totpkit.
+"""A second, naive implementation that shares no code with totpkit, to compare with.
 
-Codes from ``hmac.digest`` and slices, windows as sets: what both say is hardly a slip.
+It computes codes with ``hmac.digest`` and slices, and windows with sets.
 """
 
 import hmac
@@ -33,7 +33,7 @@ def steam(raw: bytes, step: int) -> str:
 
 
 def judge(code_at: Callable[[int], C], code: C, low: int, high: int, last_step: int | None) -> int | str:
-    """Return the step from *low* to *high* that *code* is accepted for, or why it is refused."""
+    """Return the step from *low* to *high* that *code* is accepted for, or why it is rejected."""
     span = high - low + 1
     spent = {step for step in existing(high - 2 * span, high) if last_step is not None and step <= last_step}
     if code in {code_at(step) for step in spent}:
@@ -55,7 +55,7 @@ def judge_pair(
 def verify(
     code_at: Callable[[int], str], form: str, typed: str, *, low: int, high: int, last_step: int | None
 ) -> int | str:
-    """Return what :func:`judge` does for a typed code, whose *form* is a regular expression."""
+    """Return the result of :func:`judge` for a typed code, whose *form* is a regular expression."""
     code = "".join(character for character in typed if character not in {" ", "-"})
     if re.fullmatch(form, code) is None:
         return "malformed"
@@ -63,5 +63,5 @@ def verify(
 
 
 def existing(low: int, high: int) -> set[int]:
-    """Return the steps from *low* to *high* that a counter of 8 bytes has."""
+    """Return the steps from *low* to *high* that a counter of 8 bytes can have."""
     return set(range(max(low, 0), min(high, STEPS - 1) + 1))

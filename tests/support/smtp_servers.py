@@ -1,4 +1,4 @@
-"""Post offices for tests: SMTP servers on loopback that work, and some that don't."""
+"""SMTP servers on loopback: one that works, and several that misbehave."""
 
 import datetime as dt
 import ipaddress
@@ -23,35 +23,35 @@ from cryptography.x509.oid import NameOID
 
 from tests.support.database_servers import HOST, free_port, wait_until
 
-PASSWORD = "correct horse battery"  # noqa: S105 - of these servers
+PASSWORD = "correct horse battery"  # noqa: S105 - only these servers accept it
 
-Behaviour = Callable[[socket.socket], None]
+Behavior = Callable[[socket.socket], None]
 """What a server does with a connection."""
 
 
 class Inbox:
-    """Takes letters over, as the handler of a server; *answer* is what it says to each."""
+    """A handler of aiosmtpd that keeps the emails that it gets, and replies *reply* to each."""
 
-    def __init__(self, answer: str = "250 OK") -> None:
-        self.answer = answer
-        self.letters: list[EmailMessage] = []
+    def __init__(self, reply: str = "250 OK") -> None:
+        self.reply = reply
+        self.emails: list[EmailMessage] = []
         self.raw: list[bytes] = []
         self.recipients: list[str] = []
-        self.hello: list[str] = []
+        self.client_names: list[str] = []
 
     async def handle_DATA(self, server: object, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        """Keep a letter."""
+        """Keep an email."""
         del server
         self.raw.append(envelope.content)
-        letter = message_from_bytes(envelope.content, policy=SMTPUTF8)
-        assert isinstance(letter, EmailMessage)
-        self.letters.append(letter)
+        email = message_from_bytes(envelope.content, policy=SMTPUTF8)
+        assert isinstance(email, EmailMessage)
+        self.emails.append(email)
         self.recipients += envelope.rcpt_tos
-        self.hello.append(session.host_name)
-        return self.answer
+        self.client_names.append(session.host_name)
+        return self.reply
 
 
-class Office(Controller):
+class SMTPServer(Controller):
     """A server that knows its connections."""
 
     def __init__(self, inbox: Inbox, **options: Any) -> None:
@@ -59,40 +59,40 @@ class Office(Controller):
         super().__init__(inbox, **options)
 
     def factory(self) -> SMTP:
-        """Take a connection."""
+        """Accept a connection."""
         connection: SMTP = super().factory()
         self.connections.append(connection)
         return connection
 
-    def idle(self) -> bool:
-        """Tell whether every client has gone: what is open when it stops stays open."""
+    def is_idle(self) -> bool:
+        """Return whether every client has left."""
         return all(connection.transport is None for connection in self.connections)
 
 
 @contextmanager
 def server(inbox: Inbox, **options: Any) -> Iterator[int]:
-    """Run a server, and give its port."""
-    office = Office(inbox, hostname=HOST, port=free_port(), **options)
-    office.start()
+    """Run a server, and yield its port."""
+    controller = SMTPServer(inbox, hostname=HOST, port=free_port(), **options)
+    controller.start()
     try:
-        yield office.port
+        yield controller.port
     finally:
-        wait_until(office.idle)
-        office.stop()
+        wait_until(controller.is_idle)  # stopping the server would not close open connections
+        controller.stop()
 
 
 def knows_shop(*arguments: object) -> AuthResult:
-    """Accept one name and password, as the authenticator of a server."""
+    """Accept one user name and password; an ``authenticator`` of aiosmtpd."""
     right = arguments[-1] == LoginPassword(b"shop", PASSWORD.encode())
     return AuthResult(success=right, handled=right)
 
 
 def write_certificate(path: Path) -> None:
-    """Write a new key, and a certificate of 127.0.0.1 for it that nobody else has signed."""
+    """Write a new key and a self-signed certificate of 127.0.0.1 for it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = dt.datetime.now(dt.UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -107,16 +107,16 @@ def write_certificate(path: Path) -> None:
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(private + made.public_bytes(pem))
+    path.write_bytes(private + certificate.public_bytes(pem))
 
 
 def trusting(certificate: Path) -> ssl.SSLContext:
-    """Return a client's context that trusts this certificate alone."""
+    """Return a client's TLS context that trusts this certificate only."""
     return ssl.create_default_context(cafile=str(certificate))
 
 
 def serving(certificate: Path) -> ssl.SSLContext:
-    """Return a server's context."""
+    """Return a server's TLS context."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
@@ -126,8 +126,8 @@ def serving(certificate: Path) -> ssl.SSLContext:
 
 
 @contextmanager
-def misbehaving(behaviour: Behaviour) -> Iterator[int]:
-    """Run a server that does this with its first connection, and give its port."""
+def misbehaving(behavior: Behavior) -> Iterator[int]:
+    """Run a server that behaves like this with its first connection, and yield its port."""
     with socket.create_server((HOST, 0)) as listener:
         listener.settimeout(30)
 
@@ -136,7 +136,7 @@ def misbehaving(behaviour: Behaviour) -> Iterator[int]:
                 connection, _ = listener.accept()
                 connection.settimeout(30)
                 with connection:
-                    behaviour(connection)
+                    behavior(connection)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -150,38 +150,38 @@ def misbehaving(behaviour: Behaviour) -> Iterator[int]:
 
 
 def silent(connection: socket.socket) -> None:
-    """Say nothing until the other end closes."""
+    """Send nothing until the client closes the connection."""
     while connection.recv(100):
         pass
 
 
 def hanging_up(connection: socket.socket) -> None:
-    """Say nothing, and close."""
+    """Close the connection without sending anything."""
     del connection
 
 
 def dripping(connection: socket.socket) -> None:
-    """Say one byte after the other, and never a whole line."""
+    """Send one byte after the other, and never a whole line."""
     while True:
         connection.sendall(b"2")
         time.sleep(0.05)
 
 
 def endless(connection: socket.socket) -> None:
-    """Greet in ever more lines."""
+    """Send a greeting that never ends."""
     while True:
         connection.sendall(b"220-wait\r\n")
         time.sleep(0.05)
 
 
 def busy(connection: socket.socket) -> None:
-    """Say that it has no time."""
+    """Greet with an error."""
     connection.sendall(b"421 no time\r\n")
     silent(connection)
 
 
-def saying(*replies: bytes, then: Behaviour = silent, heard: list[bytes] | None = None) -> Behaviour:
-    """Return a behaviour: greet, reply to each line by the next of *replies*, and then do as told."""
+def saying(*replies: bytes, then: Behavior = silent, heard: list[bytes] | None = None) -> Behavior:
+    """Return a behavior: greet, reply to each line with the next of *replies*, and then behave as *then*."""
 
     def behave(connection: socket.socket) -> None:
         connection.sendall(b"220 here\r\n")
@@ -196,11 +196,11 @@ def saying(*replies: bytes, then: Behaviour = silent, heard: list[bytes] | None 
     return behave
 
 
-def errands() -> list[threading.Thread]:
-    """Return the threads in which letters are on their way."""
+def delivery_threads() -> list[threading.Thread]:
+    """Return the threads in which emails are being sent."""
     return [thread for thread in threading.enumerate() if thread.name == "totpkit-email"]
 
 
-def wait_for_errands() -> None:
-    """Wait until no thread is left behind."""
-    wait_until(lambda: not errands())
+def wait_for_deliveries() -> None:
+    """Wait until no such thread is left."""
+    wait_until(lambda: not delivery_threads())

@@ -1,7 +1,7 @@
-"""Stores by URL, so that a test, and a process that it starts, can open the same one.
+"""Stores by URL, so that a test and the processes that it starts can open the same one.
 
-``memory:`` and ``file:/path`` stand for :class:`MemoryStore` and :class:`SQLiteStore`,
-``redis://...`` for Redis, what begins with ``django+`` for Django, and every other URL is SQLAlchemy's.
+``memory:`` is a :class:`MemoryStore`, ``file:/path`` a :class:`SQLiteStore`, ``redis://...`` a
+:class:`RedisStore`, and ``django+...`` a :class:`DjangoStore`. Any other URL belongs to SQLAlchemy.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from totpkit.stores.threaded import ThreadedStore
 T = TypeVar("T")
 
 SHARED = ["sqlite", "redis", "postgresql", "sqlalchemy-sqlite", "django-postgresql", "django-sqlite"]
-"""Stores that processes can share."""
+"""The stores that processes can share."""
 
 ASYNC = ["threaded", "redis", "postgresql", "postgresql-asyncpg", "sqlalchemy-sqlite"]
 
@@ -36,7 +36,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
 
 @pytest.fixture(params=SHARED)
 def shared_url(request: pytest.FixtureRequest) -> str:
-    """Give the URL of a store of each kind in turn that processes can share."""
+    """Give the URL of each kind of store that processes can share, in turn."""
     return url_of(request.param, request)
 
 
@@ -53,7 +53,7 @@ def account() -> str:
 
 
 def url_of(kind: str, request: pytest.FixtureRequest) -> str:
-    """Return the URL of a store of this kind; it starts the server that it needs."""
+    """Return the URL of a store of this kind, and start the server that it needs."""
     file = request.getfixturevalue("tmp_path") / "totpkit.db"
     match kind:
         case "sqlite" | "threaded":
@@ -71,7 +71,7 @@ def url_of(kind: str, request: pytest.FixtureRequest) -> str:
 
 @contextmanager
 def opened(url: str) -> Iterator[Store]:
-    """Open a store; at the end close all that it was made with."""
+    """Open a store, and close its connections after the block."""
     kind, _, rest = url.partition(":")
     match kind:
         case "memory":
@@ -93,7 +93,7 @@ def opened(url: str) -> Iterator[Store]:
 @contextmanager
 def opened_redis(url: str) -> Iterator[Store]:
     """Open a store in Redis."""
-    import redis  # noqa: PLC0415 - a process imports the driver that it needs
+    import redis  # noqa: PLC0415 - a process imports only the driver that it needs
 
     from totpkit.stores.redis import RedisStore  # noqa: PLC0415
 
@@ -103,7 +103,7 @@ def opened_redis(url: str) -> Iterator[Store]:
 
 @contextmanager
 def opened_sqlalchemy(url: str) -> Iterator[Store]:
-    """Open a store in a database that SQLAlchemy speaks to."""
+    """Open a store on a SQLAlchemy engine."""
     import sqlalchemy  # noqa: PLC0415
 
     from totpkit.stores.sqlalchemy import SQLAlchemyStore  # noqa: PLC0415
@@ -119,11 +119,11 @@ def opened_sqlalchemy(url: str) -> Iterator[Store]:
 
 @contextmanager
 def opened_django(url: str) -> Iterator[Store]:
-    """Open a store in a database that Django speaks to."""
+    """Open a store on a Django database."""
     from tests.support.django_project import database, options_of  # noqa: PLC0415
     from totpkit.stores.django import DjangoStore  # noqa: PLC0415
 
-    # Connections are kept, as those of other stores are: to make one takes longer than what races.
+    # Connections stay open, as in the other stores. Opening one takes longer than the races under test.
     options = options_of(url, CONN_MAX_AGE=None)
     with database(uuid4().hex, **options) as alias, closing(DjangoStore(alias)) as store:
         store.create_table()
@@ -131,19 +131,19 @@ def opened_django(url: str) -> Iterator[Store]:
 
 
 @asynccontextmanager
-async def opened_later(url: str) -> AsyncIterator[AsyncStore]:
-    """Open an async store; at the end close all that it was made with."""
+async def opened_async(url: str) -> AsyncIterator[AsyncStore]:
+    """Open an async store, and close its connections after the block."""
     kind, _, rest = url.partition(":")
     match kind:
         case "file":
             with closing(SQLiteStore(Path(rest))) as store:
                 yield ThreadedStore(store)
         case "redis":
-            async with opened_async_redis(url) as store_later:
-                yield store_later
+            async with opened_async_redis(url) as async_store:
+                yield async_store
         case _:
-            async with opened_async_sqlalchemy(url) as store_later:
-                yield store_later
+            async with opened_async_sqlalchemy(url) as async_store:
+                yield async_store
 
 
 @asynccontextmanager
@@ -159,7 +159,7 @@ async def opened_async_redis(url: str) -> AsyncIterator[AsyncStore]:
 
 @asynccontextmanager
 async def opened_async_sqlalchemy(url: str) -> AsyncIterator[AsyncStore]:
-    """Open an async store in a database that SQLAlchemy speaks to."""
+    """Open an async store on a SQLAlchemy engine."""
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
 
     from totpkit.stores.sqlalchemy import AsyncSQLAlchemyStore  # noqa: PLC0415
@@ -174,10 +174,10 @@ async def opened_async_sqlalchemy(url: str) -> AsyncIterator[AsyncStore]:
 
 
 def run_with(url: str, work: Callable[[AsyncStore], Awaitable[T]]) -> T:
-    """Run *work* with an async store in an event loop of its own."""
+    """Run *work* with an async store in a new event loop."""
 
-    async def worked() -> T:
-        async with opened_later(url) as store:
+    async def run() -> T:
+        async with opened_async(url) as store:
             return await work(store)
 
-    return asyncio.run(worked())
+    return asyncio.run(run())

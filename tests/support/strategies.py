@@ -1,7 +1,8 @@
-"""What property-based tests draw from; the one home of Hypothesis strategies."""
+"""Hypothesis strategies that several tests share."""
 
 import re
 import unicodedata
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from totpkit.migration import MigrationPayload
 RFC_SECRET = Secret.from_bytes(b"12345678901234567890")
 LAST_COUNTER = 2**64 - 1
 
-# Text of any kind, lone surrogates too, which a decoder with errors="surrogateescape" lets through.
+# Any text, including lone surrogates, which a decoder with errors="surrogateescape" produces.
 anything = st.text(st.characters() | st.characters(categories=["Cs", "Cc", "Zs", "Nd"]))
 
 raw_secrets = st.binary(min_size=1, max_size=150)
@@ -22,18 +23,18 @@ digits = st.integers(6, 8)
 periods = st.sampled_from([1, 29, 30, 60, 3600]) | st.integers(1, 3600)
 counters = st.sampled_from([0, 1, LAST_COUNTER]) | st.integers(0, LAST_COUNTER)
 
-hotps = st.builds(HOTP, secrets, digits, algorithms)
+hotps = st.builds(HOTP, secrets, digits=digits, algorithm=algorithms)
 steams = st.builds(Steam, secrets)
-uri_totps = st.builds(TOTP, secrets, digits, algorithms, periods)
-totps = st.builds(TOTP, secrets, digits, algorithms, periods, st.just(0) | st.integers(0, 2**31))
+uri_totps = st.builds(TOTP, secrets, digits=digits, algorithm=algorithms, period=periods)
+totps = st.builds(replace, uri_totps, t0=st.just(0) | st.integers(0, 2**31))
 timed = totps | steams
 
-# What pyotp takes: it refuses secrets under 112 bits, periods over two minutes, years of five digits.
+# pyotp rejects secrets under 112 bits, periods over two minutes and years of five digits.
 raw_pyotp_secrets = st.binary(min_size=14, max_size=150)
 _pyotp_secrets = raw_pyotp_secrets.map(Secret.from_bytes)
 pyotp_times = st.integers(0, 2**37)
-pyotp_hotps = st.builds(HOTP, _pyotp_secrets, digits, algorithms)
-pyotp_totps = st.builds(TOTP, _pyotp_secrets, digits, algorithms, st.integers(1, 120))
+pyotp_hotps = st.builds(replace, hotps, secret=_pyotp_secrets)
+pyotp_totps = st.builds(replace, uri_totps, secret=_pyotp_secrets, period=st.integers(1, 120))
 
 whole_times = st.integers(0, 2**34) | st.integers(0, LAST_COUNTER)
 times = whole_times | st.floats(0, 2**34)
@@ -48,16 +49,15 @@ drifts = st.integers(-5, 5)
 _name_characters = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=":")
 names = st.text(_name_characters, max_size=30).filter(lambda name: not name.startswith(" "))
 accounts = names.filter(bool)
-key_uris = st.builds(KeyURI, uri_totps | steams, account=accounts, issuer=names) | st.builds(
-    KeyURI, hotps, account=accounts, issuer=names, counter=counters
-)  # fmt: skip - one line for each kind
+_named = {"account": accounts, "issuer": names}
+key_uris = st.builds(KeyURI, uri_totps | steams, **_named) | st.builds(
+    KeyURI, hotps, **_named, counter=counters
+)
 
-_portable = st.builds(TOTP, secrets, st.sampled_from([6, 8]), algorithms)
-_portable_hotps = st.builds(HOTP, secrets, st.sampled_from([6, 8]), algorithms)
-migration_entries = (
-    st.builds(KeyURI, _portable, account=accounts, issuer=names)
-    | st.builds(KeyURI, _portable_hotps, account=accounts, issuer=names, counter=counters)
-)  # fmt: skip
+_portable = {"digits": st.sampled_from([6, 8]), "algorithm": algorithms}
+migration_entries = st.builds(KeyURI, st.builds(TOTP, secrets, **_portable), **_named) | st.builds(
+    KeyURI, st.builds(HOTP, secrets, **_portable), **_named, counter=counters
+)
 payloads = st.integers(1, 2**31 - 1).flatmap(
     lambda size: st.builds(
         MigrationPayload,
@@ -68,11 +68,11 @@ payloads = st.integers(1, 2**31 - 1).flatmap(
     )
 )
 
-COLLISIONS = [(*found["steps"], found["code"]) for found in load("collisions")["codes"]]
+COLLISIONS = [(*vector["steps"], vector["code"]) for vector in load("collisions")["codes"]]
 collisions = st.sampled_from(COLLISIONS)
 
-# So few different codes that neighbours collide all the time: what chance brings about once in a
-# million steps, every example meets. The functions repeat, so any step has a code.
+# There are so few different codes that neighbors are often equal, which real codes are only once in a
+# million steps. The functions repeat, so every step has a code.
 crowded_codes = st.lists(st.integers(0, 3), min_size=1, max_size=12).map(
     lambda table: lambda step: table[step % len(table)]
 )
@@ -88,20 +88,20 @@ strays = _strays | foreign_digits | st.characters()
 
 @st.composite
 def spellings(draw: st.DrawFn, text: str) -> str:
-    """Draw the text with spaces and dashes anywhere, which people type and readers drop."""
+    """Draw the text with spaces and dashes anywhere, which verification ignores."""
     return draw(_separators) + "".join(character + draw(_separators) for character in text)
 
 
 @st.composite
 def forgiven_base32(draw: st.DrawFn, text: str) -> str:
-    """Draw another spelling of a base32 text that means the same."""
+    """Draw another spelling of a base32 text that has the same meaning."""
     cased = "".join(draw(st.sampled_from([character, character.lower()])) for character in text)
     return draw(spellings(cased)) + draw(st.text("= -", max_size=8))
 
 
 @st.composite
 def misspellings(draw: st.DrawFn, text: str) -> str:
-    """Draw the text with a few characters changed, added or left out."""
+    """Draw the text with a few characters changed, added or removed."""
     characters = list(draw(spellings(text)))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(characters)))
@@ -129,24 +129,15 @@ _fragments = st.sampled_from(
             "\ud800",
             "\u00e9",
         ],
-        *[
-            "otpauth://",
-            "hotp",
-            "steam",
-            "secret=",
-            "&secret=AA",
-            "&issuer=A%3AB",
-            "&digits=0",
-            "&digits=\u0666",
-        ],
-        *["&period=3601", "&counter=-1", "&algorithm=md5", "&encoder=steam"],
+        *["otpauth://", "hotp", "steam", "secret=", "&secret=AA", "&issuer=A%3AB", "&digits=0"],
+        *["&digits=\u0666", "&period=3601", "&counter=-1", "&algorithm=md5", "&encoder=steam"],
     ]
 )
 
 
 @st.composite
 def mutations(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
-    """Draw one of the texts with parts of it cut out, doubled, moved or replaced."""
+    """Draw one of the texts with parts of it removed, doubled or replaced."""
     text = draw(texts)
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))
@@ -157,5 +148,5 @@ def mutations(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return how a value looks, without its address: a test has one name in every process."""
+    """Return the repr of a value without its address, so that a test id is the same in every process."""
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))

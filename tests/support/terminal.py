@@ -1,4 +1,4 @@
-"""Consoles for tests: streams in memory, a clock that a test sets, and eyes that read a QR picture."""
+"""Consoles for tests: streams in memory, a clock that a test sets, and a QR code reader."""
 
 import io
 import os
@@ -17,35 +17,35 @@ from totpkit._cli.main import run
 
 @pytest.fixture(scope="module")
 def quick_codes() -> Iterator[None]:
-    """Hash recovery codes at the least cost: the demo's ten take longer than all the rest of it."""
-    made = RecoveryCodeSet.of
+    """Hash recovery codes at the lowest cost, because they take most of the demo's time."""
+    original = RecoveryCodeSet.of
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RecoveryCodeSet, "of", lambda codes, *, cost: made(codes, cost=min(cost, 1)))
+        patch.setattr(RecoveryCodeSet, "of", lambda codes, *, cost: original(codes, cost=min(cost, 1)))
         yield
 
 
 class Screen(io.StringIO):
-    """A stream that calls itself a terminal."""
+    """A stream that says it is a terminal."""
 
     def isatty(self) -> bool:
-        """Claim to be one."""
+        """Return ``True``."""
         return True
 
 
 @dataclass
 class Clock:
-    """A clock that only sleeping moves, until *sleeps* are slept and the user presses Ctrl-C."""
+    """A clock that only sleeping moves. After *sleeps* sleeps the user presses Ctrl-C."""
 
     now: float = 59
     sleeps: int = 0
     slept: list[float] = field(default_factory=list)
 
     def __call__(self) -> float:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass, or interrupt."""
+        """Advance the clock, or interrupt."""
         if len(self.slept) == self.sleeps:
             raise KeyboardInterrupt
         self.slept.append(seconds)
@@ -54,15 +54,15 @@ class Clock:
 
 @dataclass
 class Played:
-    """What a command did: its exit status and all that it wrote."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str
     err: str
 
 
-def nobody(prompt: str) -> NoReturn:
-    """Answer a hidden prompt by Ctrl-D."""
+def no_answer(prompt: str) -> NoReturn:
+    """Answer a hidden prompt with Ctrl-D."""
     raise EOFError(prompt)
 
 
@@ -74,9 +74,9 @@ def play(
     size: tuple[int, int] = (80, 24),
     environ: Mapping[str, str] | None = None,
     clock: Clock | None = None,
-    ask_hidden: Callable[[str], str] = nobody,
+    ask_hidden: Callable[[str], str] = no_answer,
 ) -> Played:
-    """Run a command; *typing* puts a person at the input, *screen* a terminal at the output."""
+    """Run a command. With *typing* the input is a terminal, and with *screen* the output is one."""
     clock = clock or Clock()
     console = Console(
         stdin=Screen(stdin) if typing else io.StringIO(stdin),
@@ -93,7 +93,7 @@ def play(
 
 
 def written(stream: object) -> str:
-    """Return what a stream in memory holds."""
+    """Return what was written to a stream in memory."""
     assert isinstance(stream, io.StringIO)
     return stream.getvalue()
 
@@ -102,7 +102,7 @@ _HALVES = {"█": (255, 255), "▀": (255, 0), "▄": (0, 255), " ": (0, 0)}
 
 
 def scanned(text: str) -> str:
-    """Return what a phone's camera reads from the half-block picture among other lines of *text*."""
+    """Return what a phone reads from the half-block QR code among other lines of *text*."""
     plain = text.replace("\x1b[97;40m", "").replace("\x1b[0m", "")
     lines = [line for line in plain.split("\n") if len(line) > 20 and _HALVES.keys() >= set(line)]
     picture = Image.new("L", (len(lines[0]), 2 * len(lines)))
@@ -114,6 +114,6 @@ def scanned(text: str) -> str:
 
 
 def read_image(picture: Image.Image) -> str:
-    """Return the text of the one QR code in *picture*."""
+    """Return the text of the only QR code in *picture*."""
     [found] = zxingcpp.read_barcodes(picture)
     return found.text

@@ -1,11 +1,11 @@
-"""Processes that do one thing at the same moment.
+"""Processes and threads that do one thing at the same moment.
 
-They are forked from a server that has imported what they need once, and know nothing of the
-process that runs the tests but what it sends them.
+The processes are forked from a server that has imported what they need.
 """
 
 import multiprocessing
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from multiprocessing.connection import Connection
@@ -29,17 +29,17 @@ context = multiprocessing.get_context("forkserver")
 context.set_forkserver_preload(["tests.support.workers", "redis", "sqlalchemy", "django.db", "psycopg"])
 
 open_at_end = ExitStack()
-"""What a process of a crew closes when it ends."""
+"""What a process closes when it ends."""
 
 auths: dict[str, Authenticator] = {}
 clock = SettableClock()
 
 
 class Crew:
-    """So many processes, each at the other end of a pipe."""
+    """Several processes, each at the other end of a pipe."""
 
     def __init__(self, size: int = SIZE) -> None:
-        self._barrier = context.Barrier(size)  # its name lives as long as it does
+        self._barrier = context.Barrier(size)  # kept, because its name is removed with it
         self._pipes: list[Connection] = []
         self._processes = []
         for _ in range(size):
@@ -51,17 +51,17 @@ class Crew:
             self._processes.append(process)
 
     def at_once(self, work: Callable[..., T], *arguments: Any, threads: int = 1) -> list[T]:
-        """Let all call *work* at the same moment, each in so many threads; return what they get."""
+        """Call *work* in all processes at the same moment, in so many threads each; return the results."""
         for pipe in self._pipes:
             pipe.send((work, arguments, threads))
-        answers: list[T] = []
+        results: list[T] = []
         for pipe in self._pipes:
             assert pipe.poll(PATIENCE), "a process did not answer"
             found = pipe.recv()
             if isinstance(found, BaseException):
                 raise found
-            answers += found
-        return answers
+            results += found
+        return results
 
     def dismiss(self) -> None:
         """End the processes."""
@@ -73,7 +73,7 @@ class Crew:
 
 
 def serve(pipe: Connection, barrier: Barrier) -> None:
-    """Do what comes through the pipe until it ends; runs in a process of its own."""
+    """Do the work that comes through the pipe until it is closed. Runs in its own process."""
     with open_at_end:
         while True:
             try:
@@ -81,21 +81,25 @@ def serve(pipe: Connection, barrier: Barrier) -> None:
             except EOFError:
                 return
             try:
-                pipe.send(in_threads(work, arguments, threads, barrier))
-            except Exception as error:  # noqa: BLE001 - it is raised where the work came from
+                together = [lambda: work(*arguments)] * threads  # noqa: B023 - called before the next round
+                pipe.send(at_once(together, lambda: barrier.wait(PATIENCE)))
+            except Exception as error:  # noqa: BLE001 - raised where the work came from
                 pipe.send(error)
 
 
-def in_threads(work: Callable[..., T], arguments: Any, threads: int, barrier: Barrier) -> list[T]:
-    """Return what each thread gets that starts at the same moment as all of all processes."""
-    together = Barrier(threads, action=lambda: barrier.wait(PATIENCE))
+def at_once(works: Sequence[Callable[[], T]], ready: Callable[[], Any] | None = None) -> list[T]:
+    """Start all *works* at the same moment, each in its own thread, and return their results.
 
-    def started(_: int) -> T:
-        together.wait(PATIENCE)
-        return work(*arguments)
+    *ready* is called once when all threads are ready, and delays the start.
+    """
+    barrier = Barrier(len(works), action=ready)
 
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(started, range(threads)))
+    def start(work: Callable[[], T]) -> T:
+        barrier.wait(PATIENCE)
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(start, works))
 
 
 def meet(url: str) -> None:
@@ -106,7 +110,7 @@ def meet(url: str) -> None:
 
 
 def call(url: str, time: float, method: str, *arguments: str) -> Answer:
-    """Call a method of the authenticator, at this time by its clock."""
+    """Call a method of the authenticator at this time."""
     clock.time = time
     answer: Answer = getattr(auths[url], method)(*arguments)
     return answer
@@ -114,7 +118,16 @@ def call(url: str, time: float, method: str, *arguments: str) -> Answer:
 
 @pytest.fixture(scope="session")
 def crew() -> Iterator[Crew]:
-    """Give processes that last as long as the tests."""
+    """Give processes that live until all tests are done."""
     crew = Crew()
     yield crew
     crew.dismiss()
+
+
+@pytest.fixture
+def frequent_switches() -> Iterator[None]:
+    """Let threads take turns as often as possible."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)

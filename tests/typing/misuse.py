@@ -1,6 +1,6 @@
-"""What users must not write: each line tells the error that ``mypy --strict`` must find in it.
+"""Wrong uses. Each line names the errors that ``mypy --strict`` must find in it.
 
-A line that mypy lets pass, or refuses for another reason, fails ``tests/test_typing.py``.
+``tests/test_typing.py`` fails for a line that mypy accepts or rejects for another reason.
 """
 
 import datetime as dt
@@ -41,24 +41,24 @@ qr(KeyURI(totp, account="alice"))  # E: arg-type
 Algorithm.MD5  # E: attr-defined
 
 
-def forgotten(answer: Accepted | Rejected) -> int:
-    """Take the step of an answer that may be a refuse."""
-    return answer.step  # E: union-attr
+def not_narrowed(result: Accepted | Rejected) -> int:
+    """Use the step of a result that may be a rejection."""
+    return result.step  # E: union-attr
 
 
-# A login: the second factor never comes first, and nobody comes in by accident.
+# Logins
 
 
 def compose(auth: Authenticator, later: AsyncAuthenticator, keys: list[bytes]) -> None:
-    """Put logins together that must not be."""
+    """Build flows from the wrong parts."""
 
     def check(username: str, password: str) -> str | None:
         return None
 
-    async def check_later(username: str, password: str) -> str | None:
+    def check_request(request: object, username: str, password: str) -> str | None:
         return None
 
-    def send(mail: Email) -> None:
+    def send(email: Email) -> None:
         pass
 
     first = Password(check)
@@ -78,25 +78,26 @@ def compose(auth: Authenticator, later: AsyncAuthenticator, keys: list[bytes]) -
     TotpCode(auth) | first  # E: operator
     Federated("google") | Password(check) | TotpCode(auth)  # E: operator
     Password(lambda username, password: True)  # E: return-value  # E: arg-type
+    Password(check_request)  # E: arg-type
     Password("alice")  # E: arg-type
     TotpCode()  # E: call-arg
     TotpCode(auth, required="no")  # E: arg-type
-    TotpCode(auth, label_of=lambda account_id: None)  # E: return-value  # E: arg-type
+    TotpCode(auth, label_of=lambda account_id: None)  # E: arg-type
     EmailCode(auth, mailer=send)  # E: call-arg
     EmailCode(auth, mailer=print, address_of="a@b.c")  # E: arg-type
     flow = AuthFlow(first, TotpCode(auth), name="shop", keys=keys)
     SelfService(later, flow)  # E: arg-type
     AsyncSelfService(later, flow)  # E: arg-type
     AsyncSessionLogin(flow)  # E: arg-type
-    login, sheet = SessionLogin(flow), SelfService(auth, flow).new_recovery_codes
+    login, new_recovery_codes = SessionLogin(flow), SelfService(auth, flow).new_recovery_codes
     login.challenge("session")  # E: arg-type
     login.answer({}, CodeAnswer("123456"))  # E: arg-type
     login.submit({}, {"type": "code"})  # E: arg-type
-    len(login.perform({}, sheet))  # E: arg-type  # E: arg-type
+    len(login.perform({}, new_recovery_codes))  # E: arg-type  # E: arg-type
 
 
 def submit(flow: AuthFlow, answer: VisitorAnswer) -> str:
-    """Take for granted that somebody is in."""
+    """Assume that the login is complete."""
     flow.submit("ticket", "123456")  # E: arg-type
     flow.submit("ticket", {"type": "code"})  # E: arg-type
     flow.submit(CodeAnswer("123456"), "ticket")  # E: arg-type  # E: arg-type
@@ -112,8 +113,18 @@ def submit(flow: AuthFlow, answer: VisitorAnswer) -> str:
     return result.account_id  # E: union-attr
 
 
+def tested(flow: AuthFlow) -> int:
+    """Test a result for truth, after which mypy must still check the code."""
+    challenge, result = flow.begin(), flow.resume("ticket")
+    if challenge:
+        return "wrong"  # E: return-value
+    if not result:
+        return "wrong"  # E: return-value
+    return challenge and result and "wrong"  # E: return-value
+
+
 def not_matched(flow: AuthFlow) -> str:  # E: return
-    """Forget one of three."""
+    """Forget one of the three results."""
     match flow.submit("ticket", CodeAnswer("123456")):
         case Authenticated(account_id=who):
             return who
@@ -121,23 +132,23 @@ def not_matched(flow: AuthFlow) -> str:  # E: return
             return ""
 
 
-async def not_awaited(flow: AsyncAuthFlow, desk: AsyncSelfService) -> bool:
-    """Use what was not awaited."""
+async def not_awaited(flow: AsyncAuthFlow, own: AsyncSelfService) -> bool:
+    """Use results that were not awaited."""
     admitted: bool = flow.submit("ticket", CodeAnswer("123456"))  # E: assignment
     flow.resume("ticket").prompts  # E: attr-defined
     flow.begin().ticket  # E: attr-defined
     (await flow.begin()).account_id  # E: attr-defined
     flow.submit(flow.begin(), CodeAnswer("123456"))  # E: arg-type
-    codes: tuple[str, ...] = desk.new_recovery_codes("proof")  # E: assignment
+    codes: tuple[str, ...] = own.new_recovery_codes("proof")  # E: assignment
     if admitted:
         return flow.begin_step_up("proof")  # E: return-value
     return await flow.begin_step_up("proof")  # E: return-value
 
 
-def visitors(flow: AuthFlow, sent: dict[str, object]) -> VisitorAnswer:
-    """Take a visitor's word for the app's."""
+def visitors(form: dict[str, object]) -> VisitorAnswer:
+    """Treat what a visitor sent as an answer of the app."""
     app: VisitorAnswer = FederatedAnswer("google", "google:1")  # E: assignment
-    provider: FederatedAnswer = parse_answer(sent)  # E: assignment
+    provider: FederatedAnswer = parse_answer(form)  # E: assignment
     parse_answer("code=123456")  # E: arg-type
     answers: list[Answer] = [FederatedAnswer("google", "google:1")]
     return answers[0]  # E: return-value

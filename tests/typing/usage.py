@@ -1,4 +1,4 @@
-"""What users write, with the types that they get: ``mypy --strict`` must find nothing here."""
+"""Correct uses and their types. ``mypy --strict`` must find no error here."""
 
 import os
 import time
@@ -98,7 +98,7 @@ assert_type(
     Accepted | Rejected,
 )
 
-hotp = HOTP(secret, 6, Algorithm.SHA1)
+hotp = HOTP(secret, digits=6, algorithm=Algorithm.SHA1)
 assert_type(hotp.at(0), str)
 assert_type(hotp.verify("123456", last_step=5, look_ahead=3), Accepted | Rejected)
 assert_type(hotp.uri(account="alice", counter=5), str)
@@ -123,23 +123,23 @@ payload = MigrationPayload((uri,), batch_size=2, batch_index=1, batch_id=7)
 assert_type(MigrationPayload.parse(str(payload)), MigrationPayload)
 assert_type(payload.entries, tuple[KeyURI, ...])
 
-picture = qr(str(uri))
-assert_type(picture, QR)
-assert_type(picture.svg(scale=4), str)
-assert_type(picture.png(), bytes)
-assert_type(picture.data_uri(), str)
-assert_type(picture.terminal(ansi=True), str)
+code = qr(str(uri))
+assert_type(code, QR)
+assert_type(code.svg(scale=4), str)
+assert_type(code.png(), bytes)
+assert_type(code.data_uri(), str)
+assert_type(code.terminal(ansi=True), str)
 
 
 def save(directory: Path) -> None:
-    """Save a picture by either kind of path."""
-    picture.save(directory / "code.png")
-    picture.save(str(directory / "code.svg"), scale=4)
+    """Save a QR code under either kind of path."""
+    code.save(directory / "code.png")
+    code.save(str(directory / "code.svg"), scale=4)
 
 
-def last_step_after(answer: Accepted | Rejected) -> int | None:
-    """Match both answers, and know that there is no third."""
-    match answer:
+def last_step_of(result: Accepted | Rejected) -> int | None:
+    """Match both results of a verification."""
+    match result:
         case Accepted(step=step, drift=drift):
             assert_type(drift, int)
             return assert_type(step, int)
@@ -149,18 +149,18 @@ def last_step_after(answer: Accepted | Rejected) -> int | None:
             assert_type(wait, float | None)
             return None
         case _:
-            assert_never(answer)
+            assert_never(result)
 
 
-def narrowed(answer: Accepted | Rejected) -> Reason | int:
-    """Ask an answer for its truth, which tells the two apart."""
-    if answer:
-        return assert_type(answer, Accepted).step
-    return assert_type(answer, Rejected).reason
+def narrowed(result: Accepted | Rejected) -> Reason | int:
+    """Tell the two results apart by their truth value."""
+    if result:
+        return assert_type(result, Accepted).step
+    return assert_type(result, Rejected).reason
 
 
 def read(text: str) -> KeyURI | str:
-    """Catch what somebody may have sent."""
+    """Catch the error for a URI that a user has sent."""
     try:
         return KeyURI.parse(text)
     except InvalidURIError as error:
@@ -168,7 +168,7 @@ def read(text: str) -> KeyURI | str:
 
 
 def evidence(error: TotpkitError) -> str:
-    """Read the evidence of an error."""
+    """Read the attributes of an error."""
     if isinstance(error, InvalidParameterError):
         return assert_type(error.parameter, str) + assert_type(error.problem, str)
     if isinstance(error, InvalidSecretError | InvalidPayloadError | ValueError):
@@ -184,44 +184,49 @@ def check_password(username: str, password: str) -> str | None:
     return "acct-1" if username and password else None
 
 
-async def check_later(username: str, password: str, *, context: object) -> str | None:
-    """Check a password, with what the request knows."""
+def check_for(username: str, password: str, *, context: Mapping[str, str]) -> str | None:
+    """Check a password with the context of the request, of whatever type the app passes."""
+    return check_password(username, password) if "ip" in context else None
+
+
+async def check_later(username: str, password: str, context: object = None) -> str | None:
+    """Check a password, and suspend."""
     return check_password(username, password) if context else None
 
 
-def address_of(account_id: str) -> str | None:
-    """Return where mail goes."""
-    return f"{account_id}@example.com"
+def address_of(account_id: str, *, context: object) -> str | None:
+    """Return the address of an account."""
+    return f"{account_id}@example.com" if context else None
 
 
-def send(mail: Email) -> None:
-    """Send a letter."""
-    assert_type(mail.to, str)
+def send(email: Email) -> None:
+    """Send an email."""
+    assert_type(email.to, str)
 
 
-async def send_later(mail: Email) -> None:
-    """Send a letter."""
-    assert_type(mail.html, str)
+async def send_later(email: Email) -> None:
+    """Send an email, and suspend."""
+    assert_type(email.html, str)
 
 
 async def admits(account_id: str) -> bool:
-    """Admit everybody."""
+    """Admit every account."""
     return bool(account_id)
 
 
 class MagicLink(FirstFactor):
-    """A first factor of the app's own."""
+    """A custom first factor."""
 
     name = "link"
 
     def check(self, answer: CustomAnswer) -> str | None:
-        """Return whose link it is."""
+        """Return the account of the link."""
         link = answer.data.get("link")
         return link if isinstance(link, str) else None
 
 
 class HardwareKey(SecondFactor):
-    """A second factor of the app's own, awaited."""
+    """A custom second factor with coroutine functions."""
 
     name = "key"
     methods = ("hwk",)
@@ -236,7 +241,7 @@ class HardwareKey(SecondFactor):
 
 
 def flows(auth: Authenticator, later: AsyncAuthenticator) -> tuple[AuthFlow, AsyncAuthFlow]:
-    """Put a login together for either colour."""
+    """Build a flow of each runtime."""
     first = Password(check_password) | Federated("google") | MagicLink()
     assert_type(first, FirstFactor)
     second = (
@@ -246,7 +251,7 @@ def flows(auth: Authenticator, later: AsyncAuthenticator) -> tuple[AuthFlow, Asy
     )
     assert_type(second, SecondFactor)
     flow = AuthFlow(first, second, name="shop", keys=[os.urandom(32)], clock=time.time)
-    AuthFlow(Password(check_password), name="shop", keys=(os.urandom(32),))
+    AuthFlow(Password(check_for), name="shop", keys=(os.urandom(32),))
     awaited = AsyncAuthFlow(
         Password(check_later),
         TotpCode(later, required=admits) | HardwareKey(),
@@ -257,10 +262,10 @@ def flows(auth: Authenticator, later: AsyncAuthenticator) -> tuple[AuthFlow, Asy
     return flow, awaited
 
 
-def visit(flow: AuthFlow, sent: Mapping[str, object]) -> str:
-    """Answer a challenge, and know that there are three results."""
+def answer_challenge(flow: AuthFlow, form: Mapping[str, object]) -> str:
+    """Answer a challenge, and match the three results."""
     challenge = assert_type(flow.begin(binding="browser", context=object()), Challenge)
-    answer = assert_type(parse_answer(sent), VisitorAnswer)
+    answer = assert_type(parse_answer(form), VisitorAnswer)
     result = flow.submit(challenge.ticket, answer, binding="browser")
     match result:
         case Challenge(ticket=ticket, prompts=prompts, problem=problem, retry_after=wait):
@@ -284,7 +289,7 @@ def visit(flow: AuthFlow, sent: Mapping[str, object]) -> str:
 
 
 def shown(prompt: Prompt) -> str:
-    """Match every prompt, and know that there is no other."""
+    """Match every kind of prompt."""
     match prompt:
         case EnrollmentPrompt():
             assert_type(prompt.qr(), QR)
@@ -303,7 +308,7 @@ def shown(prompt: Prompt) -> str:
 
 
 def answers() -> list[Answer]:
-    """Make every answer; the app's own word for a provider's is one for the app alone."""
+    """Create every kind of answer. Visitors cannot send a FederatedAnswer."""
     visitors: list[VisitorAnswer] = [
         PasswordAnswer("alice", "pw"),
         CodeAnswer("123456"),
@@ -317,30 +322,30 @@ def answers() -> list[Answer]:
 
 
 def my_account(auth: Authenticator, flow: AuthFlow, proof: str) -> str:
-    """Let somebody change their phone."""
+    """Replace a phone."""
     assert_type(auth.import_enrollment("acct-1", label="alice", totp=totp, last_step=5, drift=-1), bool)
-    desk = SelfService(auth, flow, allowed=lambda account_id: account_id != "acct-2", max_age=60)
-    assert_type(desk.owner(proof), str | Denied)
-    assert_type(desk.begin_enrollment(proof), Enrollment | Denied)
-    assert_type(desk.new_recovery_codes(proof), NewRecoveryCodes | Denied)
-    assert_type(desk.switch_off(proof), Denied | None)
-    answer = assert_type(desk.confirm_enrollment(proof, "123456"), Confirmed | Rejected | Denied)
-    accepted: Accepted | Rejected | Denied = answer
-    return answer.proof if answer and accepted else proof
+    own = SelfService(auth, flow, allowed=lambda account_id: account_id != "acct-2", max_age=60)
+    assert_type(own.owner(proof), str | Denied)
+    assert_type(own.begin_enrollment(proof), Enrollment | Denied)
+    assert_type(own.new_recovery_codes(proof), NewRecoveryCodes | Denied)
+    assert_type(own.switch_off(proof), Denied | None)
+    result = assert_type(own.confirm_enrollment(proof, "123456"), Confirmed | Rejected | Denied)
+    accepted: Accepted | Rejected | Denied = result
+    return result.proof if isinstance(result, Confirmed) and accepted else proof
 
 
-def in_a_session(flow: AuthFlow, desk: SelfService, session: MutableMapping[str, Any]) -> str | None:
-    """Keep a login in what Flask, Starlette and others call a session, or in any dict."""
+def in_a_session(flow: AuthFlow, own: SelfService, session: MutableMapping[str, Any]) -> str | None:
+    """Keep a login in a session of a framework, or in any dict."""
     login = SessionLogin(flow, lifetime=3600)
     assert_type(login.challenge(session), Challenge | Denied | None)
     assert_type(login.answer(session, {"type": "skip"}), Challenge | Authenticated | Denied)
     assert_type(
         login.submit(session, FederatedAnswer("google", "google:1")), Challenge | Authenticated | Denied
     )
-    assert_type(login.perform(session, desk.provisioning), Enrollment | Challenge | Denied)
-    assert_type(login.perform(session, desk.switch_off, context=session), Challenge | Denied | None)
+    assert_type(login.perform(session, own.provisioning), Enrollment | Challenge | Denied)
+    assert_type(login.perform(session, own.switch_off, context=session), Challenge | Denied | None)
     assert_type(login.perform(session, lambda proof: proof), str | Challenge | Denied)
-    match login.perform(session, lambda proof: desk.confirm_enrollment(proof, "123456")):
+    match login.perform(session, lambda proof: own.confirm_enrollment(proof, "123456")):
         case Confirmed() as confirmed:
             assert_type(confirmed.proof, str)
         case Challenge() | Denied():
@@ -353,34 +358,34 @@ def in_a_session(flow: AuthFlow, desk: SelfService, session: MutableMapping[str,
 
 
 async def in_a_session_awaited(
-    flow: AsyncAuthFlow, desk: AsyncSelfService, session: dict[str, Any]
+    flow: AsyncAuthFlow, own: AsyncSelfService, session: dict[str, Any]
 ) -> str | None:
-    """Keep it in an async app."""
+    """Keep a login in a session of an async framework."""
     login = AsyncSessionLogin(flow)
     assert_type(await login.challenge(session), Challenge | Denied | None)
     assert_type(await login.answer(session, {"type": "skip"}), Challenge | Authenticated | Denied)
     assert_type(await login.submit(session, SkipAnswer()), Challenge | Authenticated | Denied)
-    assert_type(await login.perform(session, desk.new_recovery_codes), NewRecoveryCodes | Challenge | Denied)
-    assert_type(await login.perform(session, desk.cancel_replacement), Challenge | Denied | None)
+    assert_type(await login.perform(session, own.new_recovery_codes), NewRecoveryCodes | Challenge | Denied)
+    assert_type(await login.perform(session, own.cancel_enrollment), Challenge | Denied | None)
     assert_type(
-        await login.perform(session, lambda proof: desk.confirm_enrollment(proof, "123456")),
+        await login.perform(session, lambda proof: own.confirm_enrollment(proof, "123456")),
         Confirmed | Rejected | Challenge | Denied,
     )
     return login.account_id(session)
 
 
 async def awaited(auth: AsyncAuthenticator, flow: AsyncAuthFlow, proof: str) -> str | None:
-    """Await both faces of another colour; they answer the same."""
+    """Await the async classes, which return the same types."""
     challenge = assert_type(await flow.begin(binding="browser"), Challenge)
     result = await flow.submit(challenge.ticket, SkipAnswer(), binding="browser")
     assert_type(result, Challenge | Authenticated | Denied)
     assert_type(await flow.resume(challenge.ticket), Challenge | Denied)
     assert_type(await flow.begin_step_up(proof), Challenge | Denied)
     assert_type(await auth.import_enrollment("acct-1", label="alice", totp=totp, last_step=None), bool)
-    desk = AsyncSelfService(auth, flow, allowed=admits)
-    assert_type(await desk.owner(proof), str | Denied)
-    assert_type(await desk.provisioning(proof), Enrollment | Denied)
-    assert_type(await desk.begin_enrollment(proof), Enrollment | Denied)
-    assert_type(await desk.confirm_enrollment(proof, "123456"), Confirmed | Rejected | Denied)
-    assert_type(await desk.cancel_enrollment(proof), Denied | None)
+    own = AsyncSelfService(auth, flow, allowed=admits)
+    assert_type(await own.owner(proof), str | Denied)
+    assert_type(await own.provisioning(proof), Enrollment | Denied)
+    assert_type(await own.begin_enrollment(proof), Enrollment | Denied)
+    assert_type(await own.confirm_enrollment(proof, "123456"), Confirmed | Rejected | Denied)
+    assert_type(await own.cancel_enrollment(proof), Denied | None)
     return result.account_id if isinstance(result, Authenticated) else None

@@ -1,1 +1,1 @@
-"""Accounts: enrollment, verification, throttling and recovery codes, kept in a store."""
+"""Enrollment, verification, throttling and recovery codes for the accounts in a store."""

@@ -21,14 +21,15 @@ T = TypeVar("T")
 
 
 class AsyncAuthenticator:
-    """The async form of :class:`Authenticator`, with the same methods to await.
+    """The async version of :class:`Authenticator`. Every method must be awaited.
 
-    *store* is an :class:`AsyncStore`, such as ``ThreadedStore(SQLiteStore(...))``. *on_event* may be
-    a function or a coroutine function. Recovery codes are hashed in a worker thread.
+    *store* is an :class:`AsyncStore`, such as ``ThreadedStore(SQLiteStore(...))``. *on_event* can be a
+    regular function or a coroutine function. Recovery codes are hashed in a worker thread, so they do not
+    block the event loop.
 
-    A method's result has no truth value before it is awaited, so a forgotten ``await`` lets nobody
-    in. Errors and account ids are as for :class:`Authenticator`. Raises :class:`FlowError` for a
-    sync store.
+    If you forget an ``await``, testing the result for truth raises :class:`FlowError`, so nobody is let
+    in by accident. Account ids and errors are the same as for :class:`Authenticator`. The constructor
+    raises :class:`FlowError` if the store is synchronous.
     """
 
     def __init__(
@@ -48,138 +49,150 @@ class AsyncAuthenticator:
         self._service = Service(records, Notifier(runtime, on_event), runtime, issuer=issuer)
 
     def begin_enrollment(self, account_id: str, *, label: str, binding: str = "") -> AsyncResult[Enrollment]:
-        """Generate a secret and keep it pending. Show it to the user, then confirm it with its first code.
+        """Generate a new secret for an authenticator app. It is pending until the user confirms it.
 
-        An enrolled device keeps working until then. The same *binding* (a session id, say) gets the
-        same secret until it expires, after 10 minutes by default. Any other binding replaces it with a
-        new one, so that a secret that was shown to one login is never confirmed by another.
-        *label* is what the authenticator app shows for the account.
+        Show the secret to the user, and call :meth:`confirm_enrollment` with the first code from the app.
+        An enrolled device keeps working until the new secret is confirmed.
 
-        Raises :class:`InvalidParameterError` for a *label* that apps cannot show.
+        *label* is the account name that the authenticator app shows. *binding* identifies the user's
+        session, for example by its session id. Calls with the same *binding* return the same secret until
+        it expires, by default after 10 minutes. A call with a different *binding* replaces the pending
+        secret with a new one, so nobody can confirm a secret that was shown in another session.
+
+        Raises :class:`InvalidParameterError` if authenticator apps cannot show *label*.
         """
         return AsyncResult(self._service.begin_enrollment(account_id, label, binding))
 
     def confirm_enrollment(
         self, account_id: str, code: str, *, binding: str = ""
     ) -> AsyncResult[Accepted | Rejected]:
-        """Enroll the pending secret if *code* is its code, and spend the code.
+        """Enroll the pending secret if *code* is correct. The code cannot be used again.
 
-        A wrong code counts as a failure and leaves the secret pending. EXPIRED, which does not count,
-        means that the secret has expired or belongs to another *binding*. APP_IGNORED_PARAMETERS
-        means that the app ignored the algorithm, the number of digits or the period of the QR code.
+        A wrong code counts as a failed attempt, and the secret stays pending. The reason EXPIRED means
+        that the secret has expired or belongs to another *binding*, and it does not count as a failed
+        attempt. APP_IGNORED_PARAMETERS means that the authenticator app ignored the algorithm, the number
+        of digits or the period in the QR code.
         """
         return AsyncResult(_outcome(partial(self._service.confirm_enrollment, account_id, code, binding)))
 
     def cancel_enrollment(self, account_id: str) -> AsyncResult[None]:
-        """Discard the pending secret, whichever binding it belongs to."""
+        """Discard the pending secret, regardless of which session requested it."""
         return AsyncResult(_nothing(partial(self._service.cancel_enrollment, account_id)))
 
     def import_enrollment(
         self, account_id: str, *, label: str, totp: TOTP, last_step: int | None = None, drift: int = 0
     ) -> AsyncResult[bool]:
-        """Enroll a device that was set up with another program; return whether it was enrolled.
+        """Enroll a device that was set up with another program. Return whether it was enrolled.
 
-        *totp* has the secret and its parameters, which stay as they are. *last_step* is the step of
-        the last code that the other program accepted. Without it, every step that the window admits
-        now counts as spent, so that no code works in both programs. A step ahead of the clock
-        rejects every code until the clock has passed it. *drift* is how many steps the device's
-        clock is known to be ahead.
+        *totp* contains the secret and its parameters, which are kept unchanged. *last_step* is the time
+        step of the last code that the other program accepted. If you omit *last_step*, all codes that are
+        valid at the moment count as used, so no code can be accepted by both programs. If *last_step* is
+        in the future, every code is rejected until the clock has passed that step. *drift* is the number
+        of time steps by which the device's clock is known to be ahead.
 
-        Returns ``False`` and changes nothing if the account has or had a device here, or was
-        revoked: running an import twice must not bring back a lost device. Only :meth:`forget`
-        removes that obstacle. Otherwise a pending secret is discarded. Failures stay, so a wait
-        continues and a disabled account stays disabled.
+        Returns ``False`` and changes nothing if a device was ever enrolled for the account, or if the
+        account was revoked. Running an import twice therefore cannot bring back a lost device. If you
+        still want to import a device for the account, call :meth:`forget` first. A successful import
+        discards any pending secret but keeps the failure count, so a wait continues and a disabled
+        account stays disabled.
 
-        Raises :class:`InvalidParameterError` for anything but a :class:`TOTP` with a ``t0`` of 0, for
-        a *label* that apps cannot show, for a *last_step* that is negative or more than a day ahead
-        of the clock (which catches a time in seconds), and for a secret or a period that the
-        policy's ``shortest_secret`` and ``longest_period`` do not allow.
+        Raises :class:`InvalidParameterError` if *totp* is not a :class:`TOTP` with a ``t0`` of 0, if
+        authenticator apps cannot show *label*, or if the policy's ``shortest_secret`` or
+        ``longest_period`` does not allow *totp*. *last_step* must not be negative or more than a day in
+        the future. This check catches Unix times that are passed by mistake.
         """
         return AsyncResult(
             self._service.import_enrollment(account_id, label, totp, last_step=last_step, drift=drift)
         )
 
     def verify(self, account_id: str, code: str) -> AsyncResult[Accepted | Rejected]:
-        """Return whether *code* is right for the account and unspent, and spend it if so.
+        """Check a code from the user's device, and mark it as used if it is correct.
 
-        MISMATCH, MALFORMED and REPLAYED count as failures. THROTTLED, DISABLED and NOT_ENROLLED do
-        not. A success resets the failure count (RFC 6238, section 5.2; RFC 4226, section 7.3).
+        The rejections MISMATCH, MALFORMED and REPLAYED count as failures, but THROTTLED, DISABLED and
+        NOT_ENROLLED do not. A correct code resets the failure count (RFC 6238, section 5.2; RFC 4226,
+        section 7.3).
         """
         return AsyncResult(_outcome(partial(self._service.verify, account_id, code)))
 
     def resync(self, account_id: str, code1: str, code2: str) -> AsyncResult[Accepted | Rejected]:
-        """Find the drift of a clock that is far off, from two consecutive codes, and spend both.
+        """Find out how far the device's clock is off, based on two consecutive codes.
 
-        RFC 4226, section 7.4. The search covers the pairs that end up to the policy's ``drift_bound``
-        steps (10 by default) before or after now, with both codes above the last step. With a bound
-        of 0, as in the RFC and ASVS presets, only the pair of the previous and the current step is
-        searched, which finds no clock that is off. Failures count as in :meth:`verify`. A
-        resynchronization does not authenticate anyone: ask for a code afterwards.
+        This method implements resynchronization as described in RFC 4226, section 7.4. If it succeeds,
+        both codes count as used. The second code can be up to the policy's ``drift_bound`` time steps (10
+        by default) away from the current time, and both codes must be newer than the last accepted code.
+        With a ``drift_bound`` of 0, as in the RFC and ASVS presets, only the codes for the previous and
+        the current time step are accepted, so a wrong clock cannot be corrected.
+
+        Failures count as in :meth:`verify`. A resynchronization does not authenticate the user, so ask
+        for another code afterwards.
         """
         return AsyncResult(_outcome(partial(self._service.resync, account_id, code1, code2)))
 
     def issue_recovery_codes(self, account_id: str) -> AsyncResult[tuple[str, ...]]:
-        """Return new recovery codes, which replace all older ones. Show them once.
+        """Return a new set of recovery codes, which replaces any older set. Show the codes only once.
 
-        The tuple is empty if the account is not enrolled, or if its device or its recovery codes
-        were changed in the meantime; older codes then stay valid.
+        Returns an empty tuple if the account has no device, or if another request changes the device or
+        the recovery codes at the same time. In that case, older recovery codes stay valid.
         """
         return AsyncResult(_codes(partial(self._service.issue_recovery_codes, account_id)))
 
     def redeem_recovery_code(self, account_id: str, code: str) -> AsyncResult[Accepted | Rejected]:
-        """Return whether *code* is an unspent recovery code, and spend it if so.
+        """Check a recovery code, and mark it as used if it is correct.
 
-        It shares failures and waits with :meth:`verify`. Each attempt costs one scrypt, and no more
-        attempts are hashed than the throttle allows. ``step`` of the result is the last step of the
-        device, which a recovery code does not change (NIST SP 800-63B-4, section 3.1.2).
+        Recovery codes share their failure count and waits with :meth:`verify`. Each attempt computes one
+        scrypt hash, unless the account is throttled or disabled. In the result, ``step`` is the time step
+        of the last code from the device, which a recovery code does not change (NIST SP 800-63B-4,
+        section 3.1.2).
         """
         return AsyncResult(_outcome(partial(self._service.redeem_recovery_code, account_id, code)))
 
     def status(self, account_id: str) -> AsyncResult[Status]:
-        """Return what an app may show about the account."""
+        """Return the status of the account's second factor, which contains nothing secret."""
         return AsyncResult(self._service.status(account_id))
 
     def provisioning(self, account_id: str) -> AsyncResult[Enrollment]:
-        """Return the enrolled secret as it was first shown, byte for byte. An event reports it.
+        """Return the enrolled secret exactly as it was first shown, and emit an event.
 
-        Use it only for a user who has just logged in with the device. Raises
+        Call this only for a user who has just logged in with a code from the device. Raises
         :class:`InvalidParameterError` if the account is not enrolled.
         """
         return AsyncResult(self._service.provisioning(account_id))
 
     def reseal(self, account_id: str) -> AsyncResult[bool]:
-        """Seal the account's secret with the newest key; return whether an older key had sealed it.
+        """Encrypt the account's secret with the newest key. Return whether an older key was replaced.
 
-        Every write does this along the way. Use it for accounts that nobody has used, before you drop
-        a key. It works during a wait and for a disabled account, and counts nothing. ``False`` means
-        that there was nothing to do. A pending secret is left to expire.
+        The secret is also encrypted with the newest key whenever another method writes the record. Before
+        you remove an old key, call ``reseal`` for accounts that have not been used recently. The method
+        works even if the account is throttled or disabled, and it does not count as an attempt. A pending
+        secret is not encrypted again, because it expires soon anyway.
 
-        Raises :class:`VaultError` if the secret cannot be opened. Other writes ignore that, because a
-        recovery code must work without the key. When you rotate keys, you need to know that one is
-        still in use.
+        Raises :class:`VaultError` if the secret cannot be decrypted, which means that an old key is still
+        needed. Methods that do not need the secret, such as :meth:`redeem_recovery_code`, do not raise
+        this error, because recovery codes must work even if the key is lost.
         """
         return AsyncResult(self._service.reseal(account_id))
 
     def unlock(self, account_id: str) -> AsyncResult[None]:
-        """Reset the failure count and end the wait. Spent codes stay spent."""
+        """Reset the failure count and end any wait. Used codes stay invalid."""
         return AsyncResult(self._service.unlock(account_id))
 
     def revoke(self, account_id: str) -> AsyncResult[None]:
-        """Remove the device, the pending secret, the recovery codes and the emailed code. Failures stay.
+        """Remove the device, any pending secret, the recovery codes and any emailed code.
 
-        All earlier tickets and proofs end, even for an account without a device, so each call writes
-        and emits an event. A wait continues, and a disabled account stays disabled until
-        :meth:`unlock`: no new device can be confirmed before then.
+        Earlier tickets and proofs become invalid even if the account has no device, so every call writes
+        to the store and emits an event. The failure count is kept, so a wait continues and a disabled
+        account stays disabled. No new device can be confirmed for a disabled account until you call
+        :meth:`unlock`.
         """
         return AsyncResult(_nothing(partial(self._service.revoke, account_id)))
 
     def forget(self, account_id: str) -> AsyncResult[None]:
-        """Delete everything that is stored about the account, even a corrupted record."""
+        """Delete all stored data for the account, even if its record is corrupted."""
         return AsyncResult(self._service.forget(account_id))
 
 
 def async_service_of(auth: AsyncAuthenticator) -> Service:
-    """Return the service behind an authenticator, for the login that is built on it."""
+    """Return the authenticator's internal service object."""
     return auth._service  # noqa: SLF001 - private to users, not to the package
 
 

@@ -1,7 +1,8 @@
-"""Count attempts: whether one is answered at all, and what a failure or a success changes.
+"""Count attempts, and apply the limits that the policy sets for them.
 
-Every rule in this package is a pure function from a record, an input and a :class:`Context` to the
-next record and an outcome. If nothing has to be written, the record comes back as the same object.
+Every rule in this package is a pure function that takes a record, an input and a :class:`Context`, and
+returns the next record and an outcome. If nothing needs to be written, the rule returns the same record
+object.
 """
 
 from collections.abc import Callable
@@ -20,12 +21,12 @@ Answer: TypeAlias = Accepted | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Restrictions:
-    """What a login in progress requires of an attempt.
+    """Additional conditions for an attempt that is part of a login.
 
-    The attempt counts only if the record still has this ``generation`` (``None``: any); otherwise
-    it is rejected as ``stale``. A success resets the failure count only if it ``completes`` the
-    login, so that passing one factor does not give back guesses for the next (T40). ``after`` names
-    the factors that the login has passed already.
+    An attempt is rejected with the reason ``stale`` if the record's generation is not ``generation``,
+    unless ``generation`` is ``None``. A success resets the failure count only if it ``completes`` the
+    login, because passing one factor must not allow more guesses at the next factor (T40). ``after``
+    names the factors that the login has already passed.
     """
 
     NONE: ClassVar["Restrictions"]
@@ -36,7 +37,7 @@ class Restrictions:
     after: tuple[str, ...] = ()
 
     def exclude(self, record: Record) -> bool:
-        """Return whether the credential has changed since the login began."""
+        """Return whether the account's credentials have changed since the login began."""
         return self.generation is not None and record.generation != self.generation
 
 
@@ -44,9 +45,9 @@ Restrictions.NONE = Restrictions()
 
 
 class Context(NamedTuple):
-    """What a rule bases its decision on, apart from the record and the input.
+    """The policy, the time and other values that a rule needs besides the record and the input.
 
-    ``open_secret`` opens a sealed secret. Rules call it only for attempts that are answered.
+    ``open_secret`` decrypts a secret. Rules call this function only if the attempt is allowed.
     """
 
     policy: Policy
@@ -56,15 +57,15 @@ class Context(NamedTuple):
 
 
 Rule: TypeAlias = Callable[[Record, Context], tuple[Record, T]]
-"""A pure decision: the next record, and the outcome."""
+"""A pure function that returns the next record and the outcome."""
 
 Decision: TypeAlias = tuple[Record, Answer]
 
 
 def refuse(record: Record, context: Context) -> Rejected | None:
-    """Return why no attempt is answered now, or ``None`` if one is.
+    """Return a rejection if the account is throttled or disabled, or ``None`` if attempts are allowed.
 
-    A refused attempt computes nothing and writes nothing, so it neither extends a wait nor counts.
+    Attempts during a wait do not count as failures, and they do not extend the wait.
     """
     if record.failures >= context.policy.throttle.cap:
         return Rejected(Reason.DISABLED)
@@ -74,35 +75,35 @@ def refuse(record: Record, context: Context) -> Rejected | None:
 
 
 def fail(record: Record, context: Context) -> Record:
-    """Return the record with one more failure and the wait that begins with it."""
+    """Add one failure to the record, and start a wait if the policy requires one."""
     failures = record.failures + 1
     wait = context.policy.throttle.wait(failures)
     return record._replace(failures=failures, retry_at=context.now + wait if wait else None)
 
 
 def succeed(record: Record, context: Context) -> Record:
-    """Return the record after a success, which resets the failures only if it completes the login."""
+    """Update the record after a success. Failures are reset only if the login is complete."""
     return unlock(record) if context.restrictions.completes else record
 
 
 def unlock(record: Record) -> Record:
-    """Return the record without failures or wait, or the same object if it has neither."""
+    """Reset the failures and end the wait. Return the same object if nothing changes."""
     if not record.failures and record.retry_at is None:
         return record
     return record._replace(failures=0, retry_at=None)
 
 
 def reserve(record: Record, context: Context) -> tuple[Record, Rejected | None]:
-    """Count an attempt before it is checked, so that parallel guesses gain nothing."""
+    """Count an attempt before it is checked, so that parallel requests gain no extra guesses."""
     refused = refuse(record, context)
     return (record, refused) if refused is not None else (fail(record, context), None)
 
 
 def settle(record: Record, reserved: Record, context: Context) -> Record:
-    """Return the record after a reserved attempt turned out to be right.
+    """Update the record after an attempt that was counted in advance has succeeded.
 
-    If the login continues, only the failure that was counted in advance is taken back, together with
-    its wait unless another failure has been counted since.
+    If the login is not complete yet, only the failure that was counted in advance is removed. The wait
+    after that failure is also removed, unless another failure has been counted since then.
     """
     if context.restrictions.completes:
         return unlock(record)

@@ -1,6 +1,6 @@
-"""Emailed codes: when one may be sent, and when one is accepted.
+"""Rules for sending codes by email and for accepting them.
 
-NIST SP 800-63B-4, section 3.1.3.2 limits a code to ten minutes and one use.
+NIST SP 800-63B-4, section 3.1.3.2, limits out-of-band codes to ten minutes and a single use.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,10 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class EmailLimits:
-    """How long a code works and how soon the next one may be sent, in seconds, and how many per hour."""
+    """Limits for emailed codes: their lifetime, the time between two emails, and the number per hour.
+
+    ``lifetime`` and ``cooldown`` are in seconds.
+    """
 
     lifetime: float
     cooldown: float
@@ -27,9 +30,10 @@ class EmailLimits:
 def send(
     record: Record, digest: bytes, owner: bytes, limits: EmailLimits, context: Context
 ) -> tuple[Record, Rejected | None]:
-    """Note a code that is about to be sent, in place of any older one, or return why none may be sent.
+    """Store the hash of a new emailed code, or return the reason why the email may not be sent.
 
-    Requesting a code neither counts as a failure nor resets the failure count.
+    The new code replaces any older code. Requesting a code does not count as a failure, and it does not
+    reset the failure count.
     """
     refused = refuse(record, context)
     if refused is not None:
@@ -48,10 +52,10 @@ def send(
 
 
 def unsend(record: Record, digest: bytes, limits: EmailLimits) -> Record:
-    """Return the record after an email failed: its code is worthless and its cooldown is over.
+    """Invalidate a code that could not be emailed, and allow the user to request another one at once.
 
-    It still counts towards the hourly limit, because the server may have accepted the email and only
-    its reply was lost.
+    The failed email still counts towards the hourly limit, because the mail server may have accepted the
+    email before the connection was lost.
     """
     emailed = record.emailed
     if emailed is None or emailed.digest != digest:
@@ -61,7 +65,7 @@ def unsend(record: Record, digest: bytes, limits: EmailLimits) -> Record:
 
 
 def live_code(record: Record, owner: bytes, now: float) -> EmailedCode | None:
-    """Return the emailed code that *owner* requested and may still use."""
+    """Return the emailed code for *owner* if it is still valid, or ``None`` if it is not."""
     emailed = record.emailed
     if emailed is None or not emailed.digest or now >= emailed.expires_at:
         return None
@@ -69,9 +73,10 @@ def live_code(record: Record, owner: bytes, now: float) -> EmailedCode | None:
 
 
 def verify(record: Record, digests: Sequence[bytes] | None, owner: bytes, context: Context) -> Decision:
-    """Decide whether a typed code is the one that was emailed, and spend it.
+    """Check a code that the user typed against the emailed code, and mark it as used if it matches.
 
-    *digests* are the hashes of the typed code with each key, or ``None`` if it is malformed.
+    *digests* contains one hash of the typed code for each signing key, or is ``None`` if the code is
+    malformed.
     """
     refused = refuse(record, context)
     if refused is not None:

@@ -1,6 +1,6 @@
-"""Enroll a device in two steps: show a secret, then confirm it with its first code.
+"""Enroll a device in two steps: show a secret, then confirm it with the first code from the app.
 
-Also: import a device, cancel an enrollment, revoke, and the values that an app shows about it.
+This module also contains the rules for importing a device, canceling an enrollment and revoking a device.
 """
 
 import hashlib
@@ -24,10 +24,11 @@ from totpkit.errors import InvalidParameterError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enrollment:
-    """A secret as its owner may see it: as a QR code, or as text to type.
+    """A secret to show to its owner, as a QR code or as text to type.
 
-    ``expires_at`` is when a pending secret expires, in Unix seconds, and ``None`` for an enrolled
-    one. Treat it like a password: show it only to its owner, prevent caching, and keep no copy.
+    ``expires_at`` is the time in Unix seconds at which a pending secret expires, and ``None`` for an
+    enrolled secret. Treat this object like a password: show it only to its owner, prevent caching, and do
+    not keep a copy.
     """
 
     uri: str = field(repr=False)
@@ -37,11 +38,11 @@ class Enrollment:
     expires_at: float | None = None
 
     def qr(self) -> QR:
-        """Return the QR code to scan. It is always the same for the same secret."""
+        """Return the QR code to scan. The same secret always has the same QR code."""
         return qr(self.uri)
 
     def to_dict(self) -> dict[str, object]:
-        """Return it for a page or a JSON client, with the QR code as a ``data:`` URI."""
+        """Return a dictionary for a web page or a JSON client, with the QR code as a ``data:`` URI."""
         return {
             "type": "enrollment",
             "uri": self.uri,
@@ -55,11 +56,10 @@ class Enrollment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What an app may show about an account's second factor. Nothing in it is secret.
+    """The status of an account's second factor. It contains nothing secret.
 
-    Times are in Unix seconds. ``retry_after`` is how many seconds remain until the next attempt is
-    answered, or ``None`` if there is no wait. A throttled or ``disabled`` account is still
-    ``enrolled``.
+    Times are in Unix seconds. ``retry_after`` is the number of seconds until the next attempt is allowed,
+    or ``None`` if there is no wait. A throttled or ``disabled`` account is still ``enrolled``.
     """
 
     enrolled: bool = False
@@ -73,9 +73,9 @@ class Status:
 
 
 def hash_binding(binding: str) -> bytes:
-    """Return the hash under which a binding is stored, because more people can read records than sessions.
+    """Hash a binding before it is stored, because the binding may be a session id.
 
-    Raises :class:`InvalidParameterError` for anything but a ``str`` that can be encoded in UTF-8.
+    Raises :class:`InvalidParameterError` unless *binding* is a ``str`` that can be encoded as UTF-8.
     """
     if not isinstance(binding, str):
         raise InvalidParameterError("binding", f"must be a str, not {type(binding).__name__}")
@@ -85,7 +85,7 @@ def hash_binding(binding: str) -> bytes:
 
 
 def live_pending(record: Record, owner: bytes, now: float) -> PendingDevice | None:
-    """Return the pending secret that *owner* was shown and may still confirm."""
+    """Return the pending secret for *owner*, or ``None`` if it has expired or does not exist."""
     pending = record.pending
     if pending is None or now >= pending.expires_at or not compare_digest(pending.owner, owner):
         return None
@@ -95,7 +95,7 @@ def live_pending(record: Record, owner: bytes, now: float) -> PendingDevice | No
 def begin(
     record: Record, owner: bytes, context: Context, *, new_secret: Callable[[], SealedSecret]
 ) -> tuple[Record, PendingDevice]:
-    """Return the secret that is pending for *owner*: the same one until it expires, then a new one."""
+    """Return the pending secret for *owner*, and create a new one if necessary."""
     pending = live_pending(record, owner, context.now)
     if pending is not None:
         return record, pending
@@ -112,9 +112,9 @@ def confirm(
     *,
     promote: Callable[[SealedSecret], SealedSecret],
 ) -> Decision:
-    """Decide whether *code* confirms the secret that is pending for *owner*, and spend the code.
+    """Enroll the pending secret for *owner* if *code* is correct, and mark the code as used.
 
-    *promote* seals the secret again, for an enrolled device.
+    *promote* encrypts the pending secret again as an enrolled secret.
     """
     refused = refuse(record, context)
     if refused is not None:
@@ -134,10 +134,10 @@ def confirm(
 
 
 def check_import(totp: TOTP, last_step: int | None, drift: int, context: Context) -> None:
-    """Raise :class:`InvalidParameterError` for a device that cannot or must not be imported.
+    """Raise :class:`InvalidParameterError` if this device cannot be imported.
 
-    That is anything but a :class:`TOTP` that authenticator apps can generate, a secret or a period
-    that the policy does not allow, and steps that are out of range.
+    The device must be a :class:`TOTP` that authenticator apps support. The policy must allow the secret
+    and the period, and *last_step* and *drift* must be in range.
     """
     policy = context.policy
     if type(totp) is not TOTP:  # exactly, because a record stores the parameters of this class and no other
@@ -162,10 +162,10 @@ def check_import(totp: TOTP, last_step: int | None, drift: int, context: Context
 def import_device(
     record: Record, context: Context, *, totp: TOTP, secret: SealedSecret, last_step: int | None, drift: int
 ) -> tuple[Record, bool]:
-    """Decide whether a device is imported, which needs an account that never had one.
+    """Enroll a device from another program, but only if the account has never had a device.
 
-    *secret* is the sealed form of *totp*. Without *last_step*, every step that the window admits now
-    counts as spent. Failures stay, because no code has been shown.
+    *secret* is the encrypted form of *totp*. If *last_step* is ``None``, all codes that are valid at the
+    moment count as used. The failure count is kept, because the user has not entered a code.
     """
     # Checked by generation, so that a repeated import cannot bring back a lost device.
     if record.generation:
@@ -177,15 +177,16 @@ def import_device(
 
 
 def cancel(record: Record) -> Record:
-    """Return the record without a pending secret, or the same object if it has none."""
+    """Remove the pending secret from the record. Return the same object if there is none."""
     return record if record.pending is None else record._replace(pending=None)
 
 
 def revoke(record: Record, now: float) -> Record:
-    """Return the record in a new generation, without anything that could let someone in.
+    """Remove all credentials from the record, and start a new generation.
 
-    The generation rises even if there was no device, because a login may be in progress whose proof
-    could enroll one. The failures and the times of emailed codes stay, so that no limit starts over.
+    The generation increases even if the account has no device, because a login in progress could
+    otherwise still enroll one. The failure count and the times of emailed codes are kept, so that all
+    rate limits stay in force.
     """
     emailed = None if record.emailed is None else record.emailed._replace(digest=b"")
     generation = next_generation(record, now)
@@ -195,7 +196,7 @@ def revoke(record: Record, now: float) -> Record:
 
 
 def next_generation(record: Record, now: float) -> int:
-    """Return a higher generation, derived from the clock so that none recurs after ``forget``."""
+    """Return the next generation number, which is based on the clock and not reused after ``forget``."""
     return max(record.generation + 1, int(now * 1000))
 
 
@@ -211,7 +212,7 @@ def _enroll(record: Record, secret: SealedSecret, last_step: int, drift: int, co
 
 
 def _ignores_parameters(totp: TOTP, code: str, context: Context) -> bool:
-    """Return whether an app that ignores algorithm, digits or period would show *code*."""
+    """Return whether *code* is from an app that ignores the algorithm, digits or period in the QR code."""
     algorithms = {totp.algorithm, Algorithm.SHA1}
     variants = product({totp.digits, DIGITS[0]}, algorithms, {totp.period, PERIOD})
     others = [

@@ -1,4 +1,7 @@
-"""Report events to the app after they have happened. A failing handler changes no outcome."""
+"""Report events to the application after they have happened.
+
+If the event handler raises an exception, the operation still returns its normal result.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,21 +19,21 @@ from totpkit.events import Event
 T = TypeVar("T")
 
 OnEvent = Callable[[Event], Awaitable[None] | None]
-"""The app's event handler. What it raises is logged and changes nothing."""
+"""The app's event handler. Exceptions are logged, and the outcome stays the same."""
 
 _log = logging.getLogger("totpkit")
 
 
 @dataclass(frozen=True, slots=True)
 class Notifier:
-    """Logs events under ``totpkit``, and calls the app's handler once for each."""
+    """Logs events to the ``totpkit`` logger, and calls the application's event handler for each of them."""
 
     runtime: Runtime
     on_event: OnEvent | None
 
     @property
     def has_listener(self) -> bool:
-        """Whether anyone sees events, in the log or by the app's handler."""
+        """Whether events are logged or passed to an event handler."""
         return self.on_event is not None or _log.isEnabledFor(logging.INFO)
 
     async def notify(self, *happened: Event) -> None:
@@ -50,9 +53,9 @@ def attempt_events(
     accepted: Callable[[Accepted], Event],
     after: tuple[str, ...] = (),
 ) -> Iterator[Event]:
-    """Yield the events of an attempt. *accepted* makes the one for a success.
+    """Yield the events for an attempt. *accepted* is a function that creates the event for a success.
 
-    *after* names the factors that the login had passed before.
+    *after* names the factors that the login had already passed.
     """
     account_id, at, outcome = update.account_id, update.at, update.outcome
     failures = update.after.failures
@@ -70,6 +73,6 @@ def attempt_events(
 
 
 def reseal_events(update: Update[T]) -> Iterator[Event]:
-    """Yield the event of a reseal, if there was one."""
+    """Yield an event if the secret was encrypted again."""
     if update.resealed:
         yield events.Resealed(account_id=update.account_id, at=update.at)

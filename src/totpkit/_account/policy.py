@@ -1,4 +1,4 @@
-"""The settings of an authenticator, with the source of each default."""
+"""Settings for an authenticator, with the source for each default value."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _DEFAULT_THROTTLE = Throttle()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How new secrets are made, and how codes are verified.
+    """Settings for new secrets and for code verification.
 
-    ``digits``, ``algorithm``, ``period`` (seconds) and ``secret_bytes`` apply to new enrollments; an
-    enrolled device keeps its own. A device is imported only if its secret has at least
-    ``shortest_secret`` bytes and its period is at most ``longest_period`` seconds. Raises
-    :class:`InvalidParameterError` for numbers out of range.
+    ``digits``, ``algorithm``, ``period`` (in seconds) and ``secret_bytes`` apply to new enrollments,
+    while an enrolled device keeps its own parameters. A device can be imported only if its secret has at
+    least ``shortest_secret`` bytes and its period is at most ``longest_period`` seconds. Raises
+    :class:`InvalidParameterError` if a number is out of range.
     """
 
     DEFAULT: ClassVar["Policy"]
@@ -62,19 +62,19 @@ class Policy:
 
     @property
     def code_lifetime(self) -> int:
-        """How many seconds a code can be accepted for."""
+        """The number of seconds for which a code can be accepted."""
         return self.window.span * self.period
 
     def guessing_probability(self, *, seconds: float = DAY) -> float:
-        """Return the probability that a guesser hits a code within *seconds*.
+        """Return the probability that an attacker guesses a valid code within *seconds*.
 
-        Every guess that the throttle allows can hit any code of the window (RFC 4226, section 7.3
+        The calculation assumes that each guess can match any code in the window (RFC 4226, section 7.3
         and appendix A).
         """
         return self._probability(self.throttle.answers(seconds))
 
     def describe(self) -> str:
-        """Explain in a few lines what these numbers mean, including any override."""
+        """Return a short description of the policy, including any limit that it overrides."""
         throttle, window, bits = self.throttle, self.window, self.secret_bytes * 8
         per_day = throttle.answers(DAY)
         waits = (

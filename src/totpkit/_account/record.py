@@ -1,10 +1,10 @@
 """The record that is stored for an account.
 
-A record contains no plain secret, binding or recovery code: only what a cipher has sealed, and
-hashes. :mod:`totpkit._account.record_json` reads and writes it.
+A record contains encrypted secrets, but only hashes of bindings and recovery codes. The module
+:mod:`totpkit._account.record_json` reads and writes records.
 
-The classes are named tuples, because creating frozen dataclasses would take a third of the time of
-a verification.
+The classes are named tuples, because creating frozen dataclasses would account for a third of the time
+that a verification takes.
 """
 
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from totpkit._otp.truncation import Algorithm
 
 
 class SealedSecret(NamedTuple):
-    """A sealed secret, with the parameters and names in its QR code. It never changes."""
+    """An encrypted secret, together with the parameters and names from its QR code."""
 
     sealed: str
     digits: int
@@ -26,7 +26,7 @@ class SealedSecret(NamedTuple):
     issuer: str
 
     def totp(self, secret: Secret) -> TOTP:
-        """Return the TOTP of the opened secret, with the parameters that are stored with it."""
+        """Combine the decrypted secret with its stored parameters."""
         return TOTP(secret, digits=self.digits, algorithm=self.algorithm, period=self.period)
 
     def __repr__(self) -> str:
@@ -34,7 +34,7 @@ class SealedSecret(NamedTuple):
 
 
 class EnrolledDevice(NamedTuple):
-    """A confirmed device. ``last_step`` is the step of the last accepted code."""
+    """A confirmed device. ``last_step`` is the time step of the last accepted code."""
 
     secret: SealedSecret
     confirmed_at: float
@@ -44,7 +44,7 @@ class EnrolledDevice(NamedTuple):
 
 
 class PendingDevice(NamedTuple):
-    """A secret that was shown and not confirmed yet. ``owner`` is the hash of a binding."""
+    """A secret that the user has not confirmed yet. ``owner`` is the hash of a binding."""
 
     secret: SealedSecret
     owner: bytes
@@ -52,10 +52,10 @@ class PendingDevice(NamedTuple):
 
 
 class EmailedCode(NamedTuple):
-    """The last emailed code, and when the codes of the past hour were sent.
+    """The last emailed code, and the times at which codes were sent in the past hour.
 
-    ``digest`` is a keyed hash of the code, empty once the code is spent. ``owner`` is the hash of
-    the binding that requested it.
+    ``digest`` is a keyed hash of the code, or empty if the code has already been used. ``owner`` is the
+    hash of the binding that requested the code.
     """
 
     digest: bytes
@@ -70,7 +70,8 @@ class EmailedCode(NamedTuple):
 class Record(NamedTuple):
     """The state of an account.
 
-    ``revision`` rises with every write, and ``generation`` with everything that ends older logins.
+    ``revision`` increases with every write. ``generation`` increases whenever older logins become
+    invalid.
     """
 
     revision: int = 0
@@ -84,4 +85,4 @@ class Record(NamedTuple):
 
 
 EMPTY_RECORD = Record()
-"""The record of an account for which nothing is stored."""
+"""The record for an account without stored data."""

@@ -1,4 +1,4 @@
-"""Read and write records as versioned JSON, trusting nothing that is stored."""
+"""Read and write records as versioned JSON. All data from the store is validated."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from totpkit._otp.truncation import COUNTERS, DIGITS, Algorithm
 from totpkit.errors import RecordError
 
 VERSION = 1
-"""The version that is written. Every version that was ever written stays readable."""
+"""The version of new records. Records in all earlier versions stay readable."""
 
 _ALGORITHMS = {algorithm.value: algorithm for algorithm in Algorithm}
 
@@ -33,7 +33,7 @@ _decode = json.JSONDecoder(parse_constant=_reject_constant).raw_decode
 
 
 def read_record(raw: bytes) -> Record:
-    """Read a stored record. Raises :class:`RecordError` if it is corrupted or has an unknown version."""
+    """Parse a stored record, or raise :class:`RecordError` if it is corrupted or its version is unknown."""
     fields = Fields.parse(raw)
     if fields.integer("v") != VERSION:
         raise RecordError(f"a stored record has another version than {VERSION}")
@@ -52,10 +52,10 @@ def read_record(raw: bytes) -> Record:
 
 
 def write_record(record: Record, *, revision: int) -> bytes:
-    """Write a record in the current version, with a new revision.
+    """Encode a record as JSON in the current version, with the given revision number.
 
-    Raises :class:`RecordError` for counters that could not be read back. No counting gets that far,
-    but someone who can write to the store could store such a number.
+    Raises :class:`RecordError` if a counter is too large to be read back. Normal use never reaches this
+    limit, but someone with write access to the store could set a counter to any value.
     """
     if max(revision, record.generation) > COUNTERS:
         raise RecordError("record counters out of range")
@@ -75,7 +75,7 @@ def write_record(record: Record, *, revision: int) -> bytes:
 
 
 class Fields:
-    """The fields of a JSON object, read by type. Anything unexpected raises :class:`RecordError`."""
+    """Reads typed values from a JSON object, and raises :class:`RecordError` for unexpected values."""
 
     __slots__ = ("_fields",)
 
@@ -86,7 +86,7 @@ class Fields:
 
     @classmethod
     def parse(cls, raw: bytes) -> Self:
-        """Parse a whole document in UTF-8."""
+        """Parse a JSON document in UTF-8."""
         try:
             text = raw.decode("utf-8").strip(_SPACE)
             fields, end = _decode(text)
@@ -97,23 +97,23 @@ class Fields:
         raise RecordError("a stored record is not JSON")  # raised here, so that no context quotes the record
 
     def nested(self, name: str) -> Self | None:
-        """Return the object in the field, or ``None`` for null."""
+        """Return a nested object, or ``None`` if the field is null."""
         value = self._value(name)
         return None if value is None else type(self)(value)
 
     def optional_nested(self, name: str) -> Self | None:
-        """Return the object in the field, or ``None`` if the field is null or missing."""
+        """Return a nested object, or ``None`` if the field is null or missing."""
         return self.nested(name) if name in self._fields else None
 
     def text(self, name: str) -> str:
-        """Return the string in the field."""
+        """Return a string field."""
         value = self._fields.get(name)
         if not isinstance(value, str):
             raise _error(name)
         return value
 
     def hex(self, name: str, multiple_of: int = 1) -> bytes:
-        """Return the bytes that the field contains in hexadecimal."""
+        """Decode a field that contains bytes in hexadecimal."""
         text = self.text(name)
         try:
             raw = bytes.fromhex(text)
@@ -124,32 +124,32 @@ class Fields:
         return raw
 
     def integer(self, name: str, low: int = 0, high: int = COUNTERS) -> int:
-        """Return the integer in the field, from *low* to *high*."""
+        """Return an integer field, which must be between *low* and *high*."""
         value = self._fields.get(name)
         if type(value) is int and low <= value <= high:
             return value
         raise _error(name)
 
     def algorithm(self, name: str) -> Algorithm:
-        """Return the algorithm in the field."""
+        """Return an algorithm field."""
         algorithm = _ALGORITHMS.get(self.text(name))
         if algorithm is None:
             raise _error(name)
         return algorithm
 
     def time(self, name: str) -> float:
-        """Return the finite number of 0 or more in the field."""
+        """Return a time field, which must be a finite number and not negative."""
         return _time(name, self._fields.get(name))
 
     def times(self, name: str) -> tuple[float, ...]:
-        """Return the list of finite numbers of 0 or more in the field."""
+        """Return a field that contains a list of times."""
         values = self._fields.get(name)
         if not isinstance(values, list):
             raise _error(name)
         return tuple([_time(name, value) for value in values])
 
     def optional_time(self, name: str) -> float | None:
-        """Return the number in the field, or ``None`` for null."""
+        """Return a time field, or ``None`` if the field is null."""
         value = self._value(name)
         return None if value is None else _time(name, value)
 

@@ -1,4 +1,4 @@
-"""Read and update records: load, decide, compare and swap."""
+"""Load records, apply rules to them, and write the results with compare-and-swap."""
 
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -18,17 +18,17 @@ T = TypeVar("T")
 U = TypeVar("U")
 
 _LATEST = COUNTERS // 1000
-"""Seconds. Generations count thousandths of them, and no stored number may exceed ``COUNTERS``."""
+"""The latest time, in seconds. Generations count milliseconds and must not exceed ``COUNTERS``."""
 
 _LOST_RACES = 8
-"""Swaps that may be lost to anything but attempts, whose number the throttle limits."""
+"""How many swaps may fail because of writes other than attempts, which the throttle limits."""
 
 
 class Update(NamedTuple, Generic[T]):
-    """What was decided: the record before and after, and the outcome. It is stored already.
+    """The result of applying a rule: the record before and after the change, and the outcome.
 
-    ``before`` and ``after`` are the same object if nothing was written. ``resealed`` says whether the
-    secret of the enrolled device was sealed with a newer key along the way.
+    The change has already been stored. ``before`` and ``after`` are the same object if nothing was
+    written. ``resealed`` says whether the device's secret was also encrypted again with a newer key.
     """
 
     account_id: str
@@ -39,14 +39,14 @@ class Update(NamedTuple, Generic[T]):
     resealed: bool = False
 
     def with_outcome(self, outcome: Answer) -> "Update[Answer]":
-        """Return the update with another outcome."""
+        """Return a copy with another outcome."""
         return Update(self.account_id, self.at, self.before, self.after, outcome, resealed=self.resealed)
 
     def following(self, first: "Update[U]") -> "Update[T]":
-        """Return this update and the *first* one of the same attempt as a single update.
+        """Combine this update with the *first* update for the same attempt.
 
-        After a rejection, ``after`` is the record of the first one, because failures that other
-        attempts caused in between are reported by those.
+        If the attempt was rejected, ``after`` is taken from the first update. Other attempts may have
+        failed between the two updates, and they report their failures themselves.
         """
         after = first.after if isinstance(self.outcome, Rejected) else self.after
         resealed = first.resealed or self.resealed
@@ -55,7 +55,7 @@ class Update(NamedTuple, Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of all accounts."""
+    """Loads and updates the records in a store."""
 
     store: AsyncStore
     cipher: Cipher
@@ -63,11 +63,14 @@ class Records:
     clock: Clock
 
     def now(self) -> float:
-        """Return the current time. Raises :class:`InvalidParameterError` if the clock returns none."""
+        """Return the current time, or raise :class:`InvalidParameterError` if the clock is invalid."""
         return read_clock(self.clock)
 
     async def read(self, account_id: str) -> Record:
-        """Return the record, or an empty one. Raises :class:`RecordError` if it is corrupted."""
+        """Return the account's record, or an empty record if nothing is stored.
+
+        Raises :class:`RecordError` if the record is corrupted.
+        """
         return _decoded(await self._load(account_id))
 
     async def update(
@@ -78,11 +81,11 @@ class Records:
         *,
         pending: bool = False,
     ) -> Update[T | Rejected]:
-        """Apply a rule to the record, again for each race that the swap loses.
+        """Apply a rule to the account's record, and return the result after it has been stored.
 
-        *pending* says that the rule opens the pending secret and not the device's. Nothing is
-        returned before the swap has succeeded. Raises :class:`StoreError` after more lost races than
-        attempts can explain.
+        If another request changes the record in the meantime, the rule is applied again to the new
+        record. Set *pending* if the rule decrypts the pending secret instead of the enrolled one. Raises
+        :class:`StoreError` if the record changes more often than other attempts could explain.
         """
         sealing = Sealing(self.cipher, account_id)
         open_secret = sealing.open_pending if pending else sealing.open_enrolled
@@ -101,7 +104,7 @@ class Records:
         raise StoreError("the record changed during every attempt to write it")
 
     async def erase(self, account_id: str) -> bool:
-        """Delete the record, even an unreadable one; return whether there was one."""
+        """Delete the account's record, even if it is corrupted. Return whether there was a record."""
         for _ in range(self.policy.throttle.allowance + _LOST_RACES):
             stored = await self._load(account_id)
             if stored is None:
@@ -120,7 +123,7 @@ class Records:
 def check_components(
     *, store: object, vault: object, policy: object, clock: object, on_event: object
 ) -> None:
-    """Raise :class:`InvalidParameterError` for components that an authenticator cannot use."""
+    """Raise :class:`InvalidParameterError` if an authenticator cannot use one of the components."""
     check_methods("store", store, "load", "swap")
     check_methods("vault", vault, "seal", "open", "is_current")
     check_type("policy", policy, Policy)
@@ -131,7 +134,7 @@ def check_components(
 
 
 def read_clock(clock: Clock) -> float:
-    """Return the time of a clock. Raises :class:`InvalidParameterError` if it returns anything else."""
+    """Return the time from a clock, or raise :class:`InvalidParameterError` if the time is not valid."""
     time = clock()
     if whole_seconds(time) >= _LATEST:
         raise InvalidParameterError("clock", "must return Unix seconds, not a time millions of years ahead")

@@ -1,7 +1,7 @@
-"""Recovery codes and their hashes. :mod:`totpkit._account.redeem` contains the rules.
+"""Generate and hash recovery codes. :mod:`totpkit._account.redeem` contains the rules for using them.
 
-NIST SP 800-63B-4, section 3.1.2 (look-up secrets) asks for at least 64 bits, salted hashes and
-throttling. These codes have 80 bits and are hashed with scrypt.
+For look-up secrets, NIST SP 800-63B-4, section 3.1.2, asks for at least 64 bits, salted hashes and
+throttling. These recovery codes have 80 bits and are hashed with scrypt.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ CODE_BYTES = 10
 HASH_BYTES = 32
 
 COSTS = (1, 20)
-"""The lowest and the highest cost that is computed. The highest needs 1 GiB of memory."""
+"""The lowest and the highest allowed cost. The highest cost needs 1 GiB of memory."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base32 (https://www.crockford.com/base32.html), without I, L, O and U."""
@@ -32,9 +32,9 @@ _BLOCK_SIZE = 8  # scrypt's r; RFC 7914, section 2
 
 
 class RecoveryCodeSet(NamedTuple):
-    """The recovery codes of an account, as concatenated hashes of 32 bytes under one salt.
+    """An account's recovery codes, stored as 32-byte hashes that share one salt.
 
-    ``cost`` is the base-2 logarithm of scrypt's N.
+    ``cost`` is the base-2 logarithm of the scrypt parameter N.
     """
 
     salt: bytes
@@ -44,12 +44,12 @@ class RecoveryCodeSet(NamedTuple):
 
     @classmethod
     def of(cls, codes: Iterable[str], *, cost: int, entropy: Entropy = os.urandom) -> Self:
-        """Hash *codes*, which takes one scrypt for each."""
+        """Hash each of the codes with scrypt and a new salt."""
         empty = cls(entropy(_SALT_BYTES), cost, b"")
         return empty._replace(unspent=b"".join(empty.hash(code.replace("-", "")) for code in codes))
 
     def hash(self, symbols: str) -> bytes:
-        """Return the hash of a code that :func:`read_recovery_code` has read, which takes one scrypt."""
+        """Hash a normalized recovery code with scrypt, which is slow on purpose."""
         n = 1 << self.cost
         memory = 128 * _BLOCK_SIZE * (n + 3)  # RFC 7914, section 4: B and V, and the working memory of mixing
         raw = symbols.encode("ascii")
@@ -57,13 +57,13 @@ class RecoveryCodeSet(NamedTuple):
 
     @property
     def left(self) -> int:
-        """The number of unspent codes."""
+        """The number of unused codes."""
         return len(self.unspent) // HASH_BYTES
 
     def spend(self, digest: bytes) -> Self | Reason:
-        """Return the set with the code of this hash spent, or the reason to reject it.
+        """Return the set with this code marked as used, or the reason to reject the code.
 
-        Every hash is compared in constant time.
+        All hashes are compared in constant time.
         """
         replayed = any([compare_digest(known, digest) for known in _split(self.spent)])  # noqa: C419 - no early exit
         left = [known for known in _split(self.unspent) if not compare_digest(known, digest)]
@@ -77,17 +77,17 @@ def _split(hashes: bytes) -> list[bytes]:
 
 
 def new_recovery_code(entropy: Entropy = os.urandom) -> str:
-    """Return a new code in groups of four, separated by dashes."""
+    """Generate a random code, in groups of four characters separated by dashes."""
     number = int.from_bytes(entropy(CODE_BYTES), "big")
     symbols = "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_LENGTH)))
     return "-".join(symbols[start : start + 4] for start in range(0, _LENGTH, 4))
 
 
 def read_recovery_code(typed: object) -> str | None:
-    """Return the canonical spelling of a typed code, or ``None`` if it is malformed.
+    """Normalize a code that a user typed, or return ``None`` if it is malformed.
 
-    Case, spaces and dashes are ignored; O is read as 0, and I and L are read as 1. Raises
-    :class:`InvalidParameterError` for anything but a ``str``.
+    Case, spaces and dashes are ignored. The letter O is read as 0, and the letters I and L are read as 1.
+    Raises :class:`InvalidParameterError` if the code is not a ``str``.
     """
     text = compact(typed)
     symbols = text.upper().translate(_LOOKALIKES) if text.isascii() else ""

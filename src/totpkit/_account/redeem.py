@@ -1,8 +1,8 @@
-"""Issue and redeem recovery codes: the rules.
+"""Rules for issuing and redeeming recovery codes.
 
-A recovery code is hashed between two writes, because the hash is slow. The first write counts the
-attempt, so that no more attempts are hashed than the throttle allows (T42). The second one spends
-the code.
+Hashing a recovery code is slow, so it happens between two writes to the store. The first write counts the
+attempt, so that an attacker cannot cause more hashing than the throttle allows (T42). The second write
+marks the code as used.
 """
 
 from totpkit._account.attempts import Context, Decision, reserve, settle
@@ -12,10 +12,10 @@ from totpkit._otp.result import Accepted, Reason, Rejected
 
 
 def issue(record: Record, codes: RecoveryCodeSet, generation: int) -> Record:
-    """Return the record with *codes* in place of all older ones.
+    """Replace all recovery codes in the record with new ones.
 
-    Returns it unchanged if no device is enrolled, or if the generation is not the one for which the
-    codes were made. Hashing them takes a while.
+    The record stays unchanged if no device is enrolled, or if the account's generation changed while the
+    new codes were being hashed.
     """
     if record.device is None or record.generation != generation:
         return record
@@ -23,7 +23,7 @@ def issue(record: Record, codes: RecoveryCodeSet, generation: int) -> Record:
 
 
 def begin(record: Record, symbols: str | None, context: Context) -> tuple[Record, RecoveryCodeSet | Rejected]:
-    """Count the attempt in advance, and return the set to hash the code for, or the rejection."""
+    """Count the attempt in advance, and return the stored recovery codes or a rejection."""
     if record.device is None:
         return record, Rejected(Reason.NOT_ENROLLED)
     reserved, refused = reserve(record, context)
@@ -35,7 +35,7 @@ def begin(record: Record, symbols: str | None, context: Context) -> tuple[Record
 
 
 def redeem(record: Record, reserved: Record, salt: bytes, digest: bytes, context: Context) -> Decision:
-    """Spend the code of this hash and settle the reserved attempt, or leave it counted as a failure."""
+    """Mark the recovery code with this hash as used, or count the attempt as a failure."""
     codes, device = record.recovery_codes, record.device
     if device is None or codes is None or codes.salt != salt:
         return record, Rejected(Reason.MISMATCH)

@@ -1,4 +1,4 @@
-"""Seal and open the secrets of one account."""
+"""Encrypt and decrypt the secrets for one account."""
 
 from typing import NamedTuple
 
@@ -19,19 +19,19 @@ PENDING = "enrollment"
 
 
 class Sealing(NamedTuple):
-    """Seals and opens the secrets of one account."""
+    """Encrypts and decrypts the secrets for one account."""
 
     cipher: Cipher
     account_id: str
 
     def new(self, label: str, issuer: str, policy: Policy) -> SealedSecret:
-        """Return a new pending secret. Raises :class:`InvalidParameterError` for an invalid label."""
+        """Create a pending secret. Raises :class:`InvalidParameterError` if the label is invalid."""
         secret = Secret.generate(nbytes=policy.secret_bytes)
         totp = TOTP(secret, digits=policy.digits, algorithm=policy.algorithm, period=policy.period)
         return self.seal(totp, label, issuer, PENDING)
 
     def seal(self, totp: TOTP, label: str, issuer: str, purpose: str) -> SealedSecret:
-        """Return the sealed secret of *totp*. Raises :class:`InvalidParameterError` for an invalid label."""
+        """Encrypt a secret. Raises :class:`InvalidParameterError` if the label is invalid."""
         totp.uri(account=checked_account("label", label), issuer=issuer)
         return SealedSecret(
             sealed=self._seal(totp.secret.to_bytes(), purpose),
@@ -43,26 +43,26 @@ class Sealing(NamedTuple):
         )
 
     def open(self, secret: SealedSecret, purpose: str) -> TOTP:
-        """Return the TOTP of a sealed secret, with the parameters that are stored with it."""
+        """Decrypt a secret, and return a TOTP object with the parameters that are stored for it."""
         return secret.totp(Secret.from_bytes(self._open(secret, purpose)))
 
     def open_enrolled(self, secret: SealedSecret) -> TOTP:
-        """Return the TOTP of a confirmed device."""
+        """Decrypt the secret for an enrolled device."""
         return self.open(secret, ENROLLED)
 
     def open_pending(self, secret: SealedSecret) -> TOTP:
-        """Return the TOTP of a pending secret."""
+        """Decrypt a pending secret."""
         return self.open(secret, PENDING)
 
     def promote(self, secret: SealedSecret) -> SealedSecret:
-        """Return a pending secret, sealed again as the secret of a confirmed device."""
+        """Encrypt a pending secret again as the secret for an enrolled device."""
         return secret._replace(sealed=self._seal(self._open(secret, PENDING), ENROLLED))
 
     def reseal(self, record: Record) -> Record:
-        """Return the record with its secret sealed with the newest key.
+        """Encrypt the secret in the record again with the newest key.
 
-        Returns the same object if that key has sealed it already. Raises :class:`VaultError` if the
-        secret cannot be opened.
+        Returns the same object if the secret is already encrypted with the newest key. Raises
+        :class:`VaultError` if the secret cannot be decrypted.
         """
         device = record.device
         if device is None or self.cipher.is_current(device.secret.sealed):
@@ -71,9 +71,10 @@ class Sealing(NamedTuple):
         return record._replace(device=device._replace(secret=device.secret._replace(sealed=sealed)))
 
     def try_reseal(self, record: Record) -> Record:
-        """Return what :meth:`reseal` does, or the same record if its secret cannot be opened.
+        """Call :meth:`reseal`, but return the record unchanged if the secret cannot be decrypted.
 
-        A recovery code or a new device needs no old secret, so it works without the lost key.
+        Recovery codes and new devices do not need the old secret, so they keep working if its key is
+        lost.
         """
         try:
             return self.reseal(record)
@@ -81,7 +82,7 @@ class Sealing(NamedTuple):
             return record
 
     def show(self, secret: SealedSecret, purpose: str, expires_at: float | None) -> Enrollment:
-        """Return what the owner of a secret may see. It is always the same for the same secret."""
+        """Return a secret in the form that is shown to its owner. The result is always the same."""
         totp = self.open(secret, purpose)
         label, issuer = secret.label, secret.issuer
         try:

@@ -1,7 +1,7 @@
-"""The logic behind both authenticators, written once as coroutines.
+"""The shared logic for the sync and async authenticators, written once as coroutines.
 
-Each method applies a pure rule to the record, stores the result, and reports what happened. The
-authenticators document the methods that have the same name. A login or self-service passes its
+Each method applies a pure rule to the account's record, stores the result, and emits events. The methods
+are documented in :class:`Authenticator`, under the same names. Logins and self-service pass their own
 :class:`Restrictions`.
 """
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Service:
-    """Everything that an app does with the second factors of its accounts."""
+    """All operations on the second factors of accounts."""
 
     def __init__(self, records: Records, notifier: Notifier, runtime: Runtime, *, issuer: str) -> None:
         self.records = records
@@ -64,8 +64,8 @@ class Service:
         if isinstance(pending, Rejected):
             return pending
         if update.after is not update.before:
-            begun = events.EnrollmentBegun(account_id=account_id, at=update.at, expires_at=pending.expires_at)
-            await self._notifier.notify(begun, *reseal_events(update))
+            event = events.EnrollmentBegun(account_id=account_id, at=update.at, expires_at=pending.expires_at)
+            await self._notifier.notify(event, *reseal_events(update))
         return sealing.show(pending.secret, PENDING, pending.expires_at)
 
     async def confirm_enrollment(
@@ -142,7 +142,7 @@ class Service:
     async def issue_recovery_codes(
         self, account_id: str, restrictions: Restrictions = Restrictions.NONE
     ) -> tuple[tuple[str, ...], int]:
-        """Return the codes, or none, and the generation that the record has now."""
+        """Return the new codes, if any, and the current generation of the account's record."""
         policy = self.records.policy
         before = await self.read(account_id)
         if before.device is None or restrictions.exclude(before):
@@ -163,23 +163,23 @@ class Service:
         self, account_id: str, code: str, restrictions: Restrictions = Restrictions.NONE
     ) -> Update[Answer]:
         symbols = read_recovery_code(code)
-        begun = await self.records.update(
+        reservation = await self.records.update(
             checked_account_id(account_id),
             lambda record, context: redeem.begin(record, symbols, context),
             restrictions,
         )
-        codes = begun.outcome
+        codes = reservation.outcome
         if isinstance(codes, Rejected) or symbols is None:
             rejected = codes if isinstance(codes, Rejected) else Rejected(Reason.MALFORMED)
-            return await self._notify_redeemed(begun.with_outcome(rejected), 0, restrictions)
+            return await self._notify_redeemed(reservation.with_outcome(rejected), 0, restrictions)
         digest = await self.runtime.offload(partial(codes.hash, symbols))
         update = await self.records.update(
             account_id,
-            lambda record, context: redeem.redeem(record, begun.after, codes.salt, digest, context),
+            lambda record, context: redeem.redeem(record, reservation.after, codes.salt, digest, context),
             restrictions,
         )
         left = 0 if update.after.recovery_codes is None else update.after.recovery_codes.left
-        return await self._notify_redeemed(update.following(begun), left, restrictions)
+        return await self._notify_redeemed(update.following(reservation), left, restrictions)
 
     async def status(self, account_id: str) -> Status:
         record = await self.read(account_id)
@@ -224,17 +224,17 @@ class Service:
             await self._notifier.notify(events.Forgotten(account_id=account_id, at=self.records.now()))
 
     async def read(self, account_id: str) -> Record:
-        """Return the record of an account."""
+        """Return an account's record."""
         return await self.records.read(checked_account_id(account_id))
 
     async def update(
         self, account_id: str, rule: Rule[T], restrictions: Restrictions
     ) -> Update[T | Rejected]:
-        """Apply a rule for another second factor, whose attempts are counted here."""
+        """Apply a rule for a second factor other than TOTP, such as an emailed code."""
         return await self.records.update(account_id, rule, restrictions)
 
     async def notify(self, *happened: events.Event) -> None:
-        """Report events of another second factor."""
+        """Report events from another second factor."""
         await self._notifier.notify(*happened)
 
     def now(self) -> float:
@@ -242,11 +242,11 @@ class Service:
         return self.records.now()
 
     def refuse(self, account_id: str, record: Record) -> Rejected | None:
-        """Return why the account's attempts are not answered now, or ``None`` if they are."""
+        """Return a rejection if the account is throttled or disabled, or ``None`` if attempts are allowed."""
         return refuse(record, self._context(self._sealing(account_id)))
 
     def pending_enrollment(self, account_id: str, record: Record, binding: str) -> Enrollment | None:
-        """Return what *binding* was shown and may still confirm."""
+        """Return the enrollment that is pending for *binding*, or ``None`` if it has expired."""
         pending = live_pending(record, hash_binding(binding), self.records.now())
         if pending is None:
             return None

@@ -1,8 +1,8 @@
-"""Run the same logic for sync and async callers.
+"""Run the same code for sync and async callers.
 
-The service is written once, as coroutines over async ports. The sync classes wrap their components
-in adapters that never suspend and run the coroutine with :func:`run_sync`. The async classes return
-an :class:`AsyncResult`, which makes a forgotten ``await`` harmless.
+The service is written once, as coroutines that call an async store. The sync classes wrap their
+components in adapters that never suspend, and run each coroutine with :func:`run_sync`. The async classes
+return an :class:`AsyncResult`, which raises an error if you use it without ``await``.
 """
 
 import inspect
@@ -22,14 +22,14 @@ _ASYNC_IN_SYNC = "an async component was given to a sync class: use the class wh
 
 
 class Runtime(Protocol):
-    """How a service waits: not at all, or in an event loop."""
+    """Runs slow work and callbacks, either directly or in an event loop."""
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Run slow work where it does not block other callers."""
+        """Run slow work without blocking other callers."""
         ...
 
     async def call(self, callback: Callable[[], object]) -> object:
-        """Call the app, and await what it returns if that is possible."""
+        """Call a function from the application, and await the result if it is awaitable."""
         ...
 
 
@@ -37,11 +37,11 @@ class SyncRuntime:
     """The runtime of the sync classes. It never suspends."""
 
     async def offload(self, work: Callable[[], T]) -> T:
-        """Run *work* right here."""
+        """Run *work* directly."""
         return shield_stop_iteration(work)
 
     async def call(self, callback: Callable[[], object]) -> object:
-        """Call the app. Raises :class:`FlowError` if it returns an awaitable."""
+        """Call a function from the application, or raise :class:`FlowError` if it returns an awaitable."""
         result = shield_stop_iteration(callback)
         reject_awaitable(result)
         return result
@@ -61,13 +61,13 @@ class AsyncRuntime:
         raise RuntimeError("a function that ran in a worker thread raised StopIteration") from error
 
     async def call(self, callback: Callable[[], object]) -> object:
-        """Call the app, and await what it returns if that is possible."""
+        """Call a function from the application, and await the result if it is awaitable."""
         result = callback()
         return await result if _is_awaitable(result) else result
 
 
 class SyncStoreAdapter:
-    """Makes a sync store an :class:`AsyncStore` that never suspends."""
+    """Wraps a sync store as an :class:`AsyncStore` that never suspends."""
 
     def __init__(self, store: Store) -> None:
         reject_async(store.load, store.swap)
@@ -81,7 +81,7 @@ class SyncStoreAdapter:
             raise ShieldedStopIteration(error) from error
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* only if the value is still *old*; return whether it was."""
+        """Replace *old* with *new*. Return ``False`` if the stored value is not *old*."""
         try:
             return self._store.swap(account_id, old, new)
         except StopIteration as error:
@@ -89,7 +89,7 @@ class SyncStoreAdapter:
 
 
 def reject_async(*components: object) -> None:
-    """Raise :class:`FlowError` if a component of a sync class is a coroutine function."""
+    """Raise :class:`FlowError` if a coroutine function was passed to a sync class."""
     for component in components:
         call = getattr(component, "__call__", None)  # noqa: B004 - to look at it, not to ask whether it exists
         if inspect.iscoroutinefunction(component) or inspect.iscoroutinefunction(call):
@@ -97,7 +97,7 @@ def reject_async(*components: object) -> None:
 
 
 def require_async(store: AsyncStore) -> AsyncStore:
-    """Return *store* if its methods are coroutine functions. Raises :class:`FlowError` otherwise."""
+    """Return *store* if its methods are coroutine functions, or raise :class:`FlowError`."""
     if not (inspect.iscoroutinefunction(store.load) and inspect.iscoroutinefunction(store.swap)):
         raise FlowError("a sync store was given to an async class: wrap it in ThreadedStore")
     return store
@@ -108,7 +108,7 @@ def _is_awaitable(result: object) -> TypeGuard[Awaitable[object]]:
 
 
 def reject_awaitable(result: object) -> None:
-    """Raise :class:`FlowError` if a function of the app returned an awaitable to a sync class."""
+    """Raise :class:`FlowError` if a callback returned an awaitable to a sync class."""
     if isinstance(result, Coroutine):
         result.close()
     if isinstance(result, Awaitable):
@@ -116,7 +116,7 @@ def reject_awaitable(result: object) -> None:
 
 
 class ShieldedStopIteration(Exception):  # noqa: N818 - a wrapper in transit, never seen by callers
-    """Carries a callback's ``StopIteration`` out of a coroutine, which would replace it (PEP 479)."""
+    """Wraps a callback's ``StopIteration``, which would otherwise become a ``RuntimeError`` (PEP 479)."""
 
     def __init__(self, error: StopIteration) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class ShieldedStopIteration(Exception):  # noqa: N818 - a wrapper in transit, ne
 
 
 def shield_stop_iteration(work: Callable[[], T]) -> T:
-    """Call *work* so that whatever it raises reaches the caller of :func:`run_sync` unchanged."""
+    """Call *work*, and let any exception reach the caller of :func:`run_sync` unchanged."""
     try:
         return work()
     except StopIteration as error:
@@ -134,7 +134,7 @@ def shield_stop_iteration(work: Callable[[], T]) -> T:
 def run_sync(coroutine: Coroutine[object, None, T]) -> T:
     """Run a coroutine that never suspends, and return its result.
 
-    Raises :class:`FlowError` if it does suspend, and closes it.
+    If the coroutine does suspend, it is closed and :class:`FlowError` is raised.
     """
     try:
         coroutine.send(None)
@@ -148,7 +148,7 @@ def run_sync(coroutine: Coroutine[object, None, T]) -> T:
 
 
 class AsyncResult(Coroutine[object, None, T_co]):
-    """What an async method returns: await it. Until then it has no truth value."""
+    """The return value of an async method, which must be awaited before it is used."""
 
     def __init__(self, coroutine: Coroutine[object, None, T_co]) -> None:
         self._coroutine = coroutine
@@ -173,7 +173,7 @@ class AsyncResult(Coroutine[object, None, T_co]):
         traceback: TracebackType | None = None,
         /,
     ) -> object:
-        """Raise an exception in the coroutine, as an event loop does to cancel it."""
+        """Raise an exception inside the coroutine, as an event loop does to cancel a task."""
         if isinstance(kind, BaseException):
             return self._coroutine.throw(kind)
         if value is None and traceback is None:  # three arguments are deprecated since Python 3.12

@@ -1,4 +1,4 @@
-"""Limit how many guesses a credential answers."""
+"""Limit the number of failed attempts for an account."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ MAX_FAILURES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
-    """How failures delay the next attempt, and when they end all attempts.
+    """Limits for failed attempts: when to require a wait, and when to disable the account.
 
-    The first ``free`` failures have no effect, except that the last of them begins a wait of
-    ``first_wait`` seconds. Each further failure multiplies the wait by ``factor``, up to
-    ``longest_wait``. After ``cap`` failures (at most 100, NIST SP 800-63B-4, section 3.2.2)
-    verification is disabled until the account is unlocked. A success resets the count.
+    After ``free`` failures in a row, the user must wait for ``first_wait`` seconds. Each further failure
+    multiplies the wait by ``factor``, up to ``longest_wait`` seconds. After ``cap`` failures,
+    verification is disabled until the account is unlocked. NIST SP 800-63B-4, section 3.2.2, allows at
+    most 100 failures. A success resets the failure count.
 
-    Raises :class:`InvalidParameterError` for numbers out of range.
+    Raises :class:`InvalidParameterError` if a number is out of range.
     """
 
     free: int = 5
@@ -38,18 +38,18 @@ class Throttle:
 
     @property
     def allowance(self) -> int:
-        """The number of guesses that are answered at one moment."""
+        """The number of guesses that are possible without waiting."""
         return self.free if self.first_wait else self.cap
 
     def wait(self, failures: int) -> float:
-        """Return the length in seconds of the wait that begins with this failure, counted from 1."""
+        """Return the number of seconds to wait after this many failures."""
         if failures < self.free:
             return 0.0
         growth = self.factor ** min(failures - self.free, MAX_FAILURES)
         return min(self.first_wait * growth, self.longest_wait)
 
     def answers(self, seconds: float) -> int:
-        """Return how many guesses are answered within *seconds* of continuous guessing."""
+        """Return how many guesses an attacker can make within *seconds*."""
         elapsed, answered = 0.0, 0
         while answered < self.cap and elapsed <= seconds:
             answered += 1

@@ -1,4 +1,4 @@
-"""The rules of ``verify`` and ``resync``. :mod:`totpkit._otp.replay` rejects replayed codes."""
+"""Rules for verifying codes from a device and for resynchronizing its clock."""
 
 from totpkit._account.attempts import Context, Decision, fail, refuse, succeed
 from totpkit._account.record import EnrolledDevice, Record
@@ -6,7 +6,7 @@ from totpkit._otp.result import Reason, Rejected
 
 
 def verify(record: Record, code: str, context: Context) -> Decision:
-    """Decide whether *code* is right for the account and unspent, and move the drift by one step at most."""
+    """Check a code from the device, and adjust the stored clock drift by at most one time step."""
     device = record.device
     if device is None:
         return record, Rejected(Reason.NOT_ENROLLED)
@@ -23,9 +23,9 @@ def verify(record: Record, code: str, context: Context) -> Decision:
 
 
 def resync(record: Record, code1: str, code2: str, context: Context) -> Decision:
-    """Decide whether two consecutive codes show how far the device's clock is off, and adopt that drift.
+    """Use two consecutive codes to measure the drift of the device's clock, and store the drift.
 
-    RFC 4226, section 7.4. The search is limited by the policy's drift bound.
+    This implements RFC 4226, section 7.4. The policy's ``drift_bound`` limits the search.
     """
     device = record.device
     if device is None:
@@ -41,12 +41,12 @@ def resync(record: Record, code1: str, code2: str, context: Context) -> Decision
 
 
 def follow(drift: int, observed: int, bound: int) -> int:
-    """Return *drift* moved by one step towards *observed*, within *bound* (RFC 6238, section 6)."""
+    """Move *drift* one step towards *observed*, but not beyond *bound* (RFC 6238, section 6)."""
     return bounded(drift + (observed > drift) - (observed < drift), bound)
 
 
 def bounded(drift: int, bound: int) -> int:
-    """Return *drift* limited to *bound*, which another policy may have exceeded."""
+    """Limit *drift* to *bound*, because another policy may have allowed a larger drift."""
     return max(-bound, min(bound, drift))
 
 

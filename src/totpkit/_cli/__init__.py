@@ -1,1 +1,1 @@
-"""The command line, ``totpkit``."""
+"""The ``totpkit`` command-line program."""

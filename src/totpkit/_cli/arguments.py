@@ -1,4 +1,4 @@
-"""Parse the arguments of the command line, and print its help."""
+"""Parse the command-line arguments and print the help text."""
 
 import argparse
 import re
@@ -34,16 +34,17 @@ secret or a code."""
 _HARMLESS = re.compile(
     r"the following arguments are required: |argument [^:]*: (expected|must be|not allowed with) "
 )
-"""The argparse messages that do not quote what the user typed."""
+"""Matches the argparse messages that do not repeat what the user typed."""
 
 _UNKNOWN_COMMAND = "argument COMMAND: "
-"""The beginning of the argparse message about an unknown command. The rest quotes the command."""
+"""How argparse's message about an unknown command begins. The rest repeats what the user typed."""
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Parse *arguments*, by default the arguments of this process.
+    """Parse *arguments*, which default to the command-line arguments of this process.
 
-    Raises :class:`CommandError` for a wrong argument, and :class:`SystemExit` after printing help.
+    Raises :class:`CommandError` if an argument is invalid, and :class:`SystemExit` after printing
+    the help text.
     """
     return _parser().parse_args(arguments)
 
@@ -103,7 +104,7 @@ def _secret(parser: _Parser) -> None:
 
 
 def _key(_: _Parser) -> None:
-    """Add nothing: the command has no options."""
+    """Add no options."""
 
 
 def _uri(parser: _Parser) -> None:

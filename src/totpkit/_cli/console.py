@@ -1,4 +1,4 @@
-"""Read and write the terminal, the standard streams and the environment for the commands."""
+"""Provide terminal input and output, environment variables and a clock to the commands."""
 
 import errno
 import getpass
@@ -21,14 +21,17 @@ VARIABLE = "TOTPKIT_SECRET"
 
 
 class CommandError(Exception):
-    """A command cannot continue. The message is one line without a secret or a code."""
+    """The command cannot continue.
+
+    The message is a single line, and never contains a secret or a code.
+    """
 
 
 def ask_hidden(prompt: str) -> str:
-    """Ask on the terminal without echo.
+    """Ask the user for a secret without showing it on the terminal.
 
-    Raises :class:`CommandError` if the terminal would show what the user types, and
-    :class:`EOFError` at the end of the input.
+    Raises :class:`CommandError` if the terminal cannot hide the input, and :class:`EOFError` at the
+    end of the input.
     """
     with warnings.catch_warnings():
         # getpass only warns when it cannot turn the echo off, and then reads the secret visibly.
@@ -41,7 +44,7 @@ def ask_hidden(prompt: str) -> str:
 
 
 class _MissingOutput(StringIO):
-    """The standard output of a process that was started without one. Each write is an error."""
+    """Used if the process has no standard output. Every write raises :class:`OSError`."""
 
     def write(self, _: str, /) -> int:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -49,7 +52,7 @@ class _MissingOutput(StringIO):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Console:
-    """The streams, the environment, the clock and the terminal that a command uses."""
+    """The streams, the environment variables, the clock and the terminal for a command."""
 
     stdin: TextIO
     stdout: TextIO
@@ -64,8 +67,8 @@ class Console:
     def of_process(cls) -> Self:
         """Return the console of this process.
 
-        A missing standard input is empty, writing to a missing standard output is an error, and a
-        missing standard error discards what is written to it.
+        A missing standard input reads as empty. Writing to a missing standard output raises
+        :class:`OSError`. Everything that is written to a missing standard error is discarded.
         """
         return cls(
             stdin=sys.stdin or StringIO(),
@@ -76,7 +79,7 @@ class Console:
 
     @property
     def is_screen(self) -> bool:
-        """Whether standard output is a terminal that understands escape sequences."""
+        """Whether standard output is a terminal that supports escape sequences."""
         return self.stdout.isatty() and self.environ.get("TERM") != "dumb"
 
     def write(self, text: str) -> None:
@@ -89,16 +92,16 @@ class Console:
         self.write("".join(f"{line}\n" for line in lines))
 
     def print_error(self, message: str) -> None:
-        """Write one line to standard error, if it is still open."""
+        """Write one line to standard error. Ignore the error if that fails."""
         with suppress(OSError):
             self.stderr.write(f"totpkit: {message}\n")
             self.stderr.flush()
 
     def ask(self, prompt: str) -> str | None:
-        """Return the next line of standard input, or ``None`` at its end.
+        """Read a line from standard input, or return ``None`` at the end of the input.
 
-        The *prompt* goes to standard error, and only if standard input is a terminal. Raises
-        :class:`CommandError` for a line that is longer than any secret or code.
+        If standard input is a terminal, the *prompt* is written to standard error. Raises
+        :class:`CommandError` if the line is too long for a secret or a code.
         """
         if self.stdin.isatty():
             self.stderr.write(prompt)
@@ -111,9 +114,9 @@ class Console:
         return line.removesuffix("\n") if line else None
 
     def read_secret(self) -> str:
-        """Return the text of a secret from the environment, a prompt or standard input.
+        """Read a secret from the environment, from a prompt or from standard input.
 
-        Raises :class:`CommandError` if there is none.
+        Raises :class:`CommandError` if there is no secret.
         """
         text: str | None
         if VARIABLE in self.environ:
@@ -136,16 +139,16 @@ class Console:
             return None
 
     def end_prompt(self) -> None:
-        """Start a new line after a prompt that the user left with Ctrl-C or Ctrl-D."""
+        """Start a new line after the user has pressed Ctrl-C or Ctrl-D at a prompt."""
         if self.stdin.isatty():
             with suppress(OSError):
                 self.stderr.write("\n")
 
     def discard_output(self) -> None:
-        """Send the rest of standard output nowhere.
+        """Discard all further output.
 
-        Python flushes standard output again when the process ends, and a second error there would
-        print a traceback and change the exit status.
+        Otherwise, Python would flush standard output again when the process exits, print a
+        traceback and change the exit status.
         """
         with suppress(OSError):
             null = os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""The credential that a command works on: the text that was read, completed by the options."""
+"""Combine a secret or a key URI with the command-line options that apply to it."""
 
 from argparse import Namespace
 from dataclasses import dataclass
@@ -22,17 +22,18 @@ _PARAMETERS = ("digits", "algorithm", "period")
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A TOTP, HOTP or Steam credential, and its key URI if it was given as one."""
+    """A secret with its parameters. The ``uri`` is set only if the user entered a key URI."""
 
     otp: TOTP | HOTP | Steam
     uri: KeyURI | None
 
     @classmethod
     def read(cls, text: str, options: Namespace) -> Self:
-        """Read *text* as a key URI, or as a base32 secret whose parameters are in *options*.
+        """Parse *text*, which can be a key URI or a base32 secret.
 
-        Raises :class:`CommandError` for a migration payload and for options that would have no
-        effect, and the errors of :class:`KeyURI` and :class:`Secret`.
+        The parameters for a base32 secret come from *options*. Raises :class:`CommandError` if the
+        text is a migration payload, or if an option would have no effect. Errors from
+        :class:`KeyURI` and :class:`Secret` are not caught.
         """
         if text.startswith(MIGRATION):
             raise CommandError(
@@ -57,11 +58,11 @@ class Credential:
 
     @property
     def counter(self) -> int:
-        """The counter that HOTP starts from."""
+        """The initial HOTP counter."""
         return self.uri.counter or 0 if self.uri else 0
 
     def key_uri(self, options: Namespace) -> KeyURI:
-        """Return the key URI. Names and a counter in *options* replace its own."""
+        """Return the key URI. Names and counters in *options* override those in the URI."""
         if self.uri is None:
             if options.account is None:
                 raise CommandError("--account is required with a base32 secret; the phone shows this name")

@@ -1,6 +1,7 @@
-"""Run the demo: the login of an example app, from the enrollment to the second login.
+"""Run the demo, in which a user of an example app enrolls a phone and then logs in with a code.
 
-The records are in a SQLite file. It is deleted at the end unless the user named one.
+The records are stored in a SQLite file. The file is deleted at the end, unless the user asked for a
+specific file.
 """
 
 from collections.abc import Callable, Generator
@@ -37,14 +38,14 @@ _NO_ANSWER = "No answer"
 _TOO_MANY_MISTAKES = "Too many wrong codes"
 _CONTINUES = "The demo continues and plays the phone itself."
 _MAX_MISTAKES = 3
-"""Wrong codes that are read from a pipe, which could go on forever."""
+"""The maximum number of wrong codes from a pipe, which could otherwise go on forever."""
 
 
 @dataclass(slots=True)
 class _User:
-    """The user of the demo, whom the demo itself can play.
+    """The demo's user, who is either a real person or simulated.
 
-    The simulated phone knows only what it has scanned, the text of the key URI.
+    The simulated phone knows only the key URI that it scanned.
     """
 
     console: Console
@@ -55,11 +56,11 @@ class _User:
 
     @property
     def is_at_terminal(self) -> bool:
-        """Whether a real user can type something."""
+        """Whether a real person can type something."""
         return self.console.stdin.isatty() and not self.is_simulated
 
     def choose_password(self) -> None:
-        """Ask for a password without echo, or generate one if nobody enters any."""
+        """Ask for a password without showing it. Generate one if the user enters nothing."""
         try:
             self.password = self.console.ask_hidden(_PASSWORD_PROMPT) if self.is_at_terminal else ""
         except EOFError:
@@ -71,7 +72,10 @@ class _User:
             self.console.print(f"{_PASSWORD_PROMPT}(generated)")
 
     def code(self, prompt: str = _CODE_PROMPT, *, steps: int = 0) -> str:
-        """Return the code that the user types. If there is none, print the phone's code *steps* ahead."""
+        """Ask the user for a code. If the user doesn't enter one, simulate the phone.
+
+        The simulated code is *steps* steps ahead of the current one.
+        """
         gives_up = self.mistakes >= _MAX_MISTAKES and not self.is_at_terminal
         typed = None if self.is_simulated or gives_up else self.console.ask(prompt)
         if typed is not None:
@@ -88,7 +92,7 @@ class _User:
 
 @dataclass(frozen=True, slots=True)
 class _App:
-    """The example app, with the user who logs in to it."""
+    """The example app, including the user who is using it."""
 
     console: Console
     user: _User
@@ -97,13 +101,13 @@ class _App:
     flow: AuthFlow
 
     def submit_password(self) -> Challenge:
-        """Begin a login, submit the right password, and return the next challenge."""
+        """Start a login, submit the correct password and return the next challenge."""
         challenge = self.flow.begin(binding=_SESSION)
         answer = PasswordAnswer(username=_USERNAME, password=self.user.password)
         return self.expect_challenge(self.flow.submit(challenge.ticket, answer, binding=_SESSION))
 
     def expect_challenge(self, result: Challenge | Authenticated | Denied) -> Challenge:
-        """Return the challenge. Raises :class:`CommandError` if the login has ended."""
+        """Return the challenge, or raise :class:`CommandError` if the login has ended."""
         if isinstance(result, Challenge):
             return result
         reason = result.reason if isinstance(result, Denied) else Reason.NOT_OFFERED
@@ -125,12 +129,16 @@ class _App:
                 self.console.sleep(challenge.retry_after)
 
     def print_rejection(self, challenge: Challenge) -> None:
-        """Print why the last answer was rejected."""
+        """Print the reason why the last answer was rejected."""
         self.console.print(f"   {verdict(Rejected(challenge.problem or Reason.NOT_OFFERED))}")
 
 
 def demo(console: Console, *, auto: bool, file: str | None = None) -> int:
-    """Run the demo and return exit status 0. *auto* simulates the user, and *file* is kept."""
+    """Run the demo and return its exit status, which is always 0.
+
+    If *auto* is true, the user is simulated. If *file* is given, the records are stored in that
+    file, which is not deleted.
+    """
     with _open_store(file) as store:
         fate = "is deleted when the demo ends" if file is None else "stays when the demo ends"
         introduction = (
@@ -198,7 +206,7 @@ def _run(app: _App) -> None:
 
 
 def _enroll(app: _App, challenge: Challenge) -> str:
-    """Submit codes until one is accepted, and return it."""
+    """Submit codes until one is accepted. Return the accepted code."""
     codes: list[str] = []
 
     def code() -> str:

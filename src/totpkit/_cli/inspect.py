@@ -16,9 +16,9 @@ from totpkit.migration import MigrationPayload
 
 
 def inspection(text: str) -> Iterator[str]:
-    """Yield the lines that describe a key URI, a migration payload or a base32 secret.
+    """Yield a description of a key URI, a migration payload or a base32 secret, line by line.
 
-    Raises the error of the kind that *text* seems to be.
+    The exception for invalid text depends on the format that the text appears to have.
     """
     if text.startswith(MIGRATION):
         yield from _of_payload(MigrationPayload.parse(text))
@@ -83,7 +83,7 @@ def _secret_warning(secret: Secret) -> Iterator[str]:
 
 
 def _label_warning(text: str, uri: KeyURI) -> Iterator[str]:
-    """Warn if the label contains a different issuer than the parameter."""
+    """Warn if the label and the issuer parameter contain different issuers."""
     head, _, query = text.partition("?")
     others = [pair for pair in query.split("&") if unquote(pair.partition("=")[0]) != "issuer"]
     label = uri_syntax.read(f"{head}?{'&'.join(others)}")

@@ -1,4 +1,4 @@
-"""Run the commands of the command line."""
+"""The entry point of the command-line program."""
 
 from argparse import Namespace
 from base64 import b64encode
@@ -23,12 +23,12 @@ _OK, _REJECTED, _ERROR, _INTERRUPTED, _BROKEN_PIPE = 0, 1, 2, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command in *argv*, by default this process's arguments, and return the exit status."""
+    """Run the command in *argv* (by default, the arguments of this process) and return the exit status."""
     return run(argv, Console.of_process())
 
 
 def run(argv: Sequence[str] | None, console: Console) -> int:
-    """Run a command on *console* and return the exit status. An error is printed as one line."""
+    """Run a command and return the exit status. Errors are printed on a single line."""
     try:
         return _run(argv, console)
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Print QR codes, the results of a verification, and codes that count down."""
+"""Show QR codes, verification results and codes with a countdown."""
 
 import math
 
@@ -9,7 +9,7 @@ from totpkit._otp.time_based import Timed
 
 _LONGEST_BAR = 30
 _BESIDE_BAR = 30
-"""The columns that the code, the seconds and the spaces between them need at most."""
+"""The maximum width of the code, the seconds and the spaces between them, in columns."""
 
 _EXPLANATIONS = {
     Reason.MALFORMED: " (not in the form of a code)",
@@ -19,22 +19,22 @@ _EXPLANATIONS = {
 
 
 def verdict(result: Accepted | Rejected) -> str:
-    """Describe the result of a verification, with the step to store."""
+    """Describe a verification result in one line, including the step to store."""
     if isinstance(result, Accepted):
         return f"accepted: step {result.step}, drift {result.drift}"
     return f"rejected: {result.reason}{_EXPLANATIONS.get(result.reason, '')}"
 
 
 def seconds_left(otp: Timed, time: float) -> str:
-    """Describe how long the code at *time* is valid, rounded up to whole seconds."""
+    """Describe how long the code for *time* remains valid, rounded up to whole seconds."""
     return f"{math.ceil(otp.remaining(time))} s left"
 
 
 def printable(text: str) -> str:
-    """Return *text* with every character escaped that is invisible or could change the display.
+    """Escape all characters in *text* that are invisible or could affect how it is displayed.
 
-    A stranger may have chosen the text, for example with a right-to-left override that makes one
-    name look like another.
+    The text may come from an attacker. For example, a right-to-left override can make one name look
+    like another.
     """
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
@@ -43,10 +43,11 @@ def printable(text: str) -> str:
 
 
 def show_qr(code: QR, console: Console, *, alternative: str, lines_below: int = 1) -> None:
-    """Draw a QR code, and print an error if the terminal is too small to show all of it.
+    """Draw a QR code. Also print an error if it doesn't fit on the terminal.
 
-    *alternative* tells the user what to do instead. *lines_below* is the number of lines that
-    follow. Raises :class:`UnicodeEncodeError` if standard output cannot encode block characters.
+    *alternative* is part of the error message, and says what else the user can do. *lines_below* is
+    the number of lines that will be printed below the QR code. Raises :class:`UnicodeEncodeError`
+    if standard output cannot encode block characters.
     """
     lines = code.terminal().split("\n")
     console.print(code.terminal(ansi=True) if console.is_screen else "\n".join(lines))
@@ -60,9 +61,10 @@ def show_qr(code: QR, console: Console, *, alternative: str, lines_below: int = 
 
 
 def watch(otp: Timed, console: Console) -> int:
-    """Show the current code until the user presses Ctrl-C. Return exit status 0.
+    """Show the current code until the user presses Ctrl-C. Return the exit status, which is always 0.
 
-    On a terminal, one line is redrawn every second. Elsewhere, each new code is a line.
+    On a terminal, the code and a countdown are updated every second. If the output is not a
+    terminal, each new code is printed on its own line.
     """
     shown = None
     try:

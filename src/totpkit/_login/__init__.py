@@ -1,1 +1,1 @@
-"""Logins as sequences of factors in which TOTP never comes first."""
+"""Logins as sequences of factors, in which TOTP never comes first."""

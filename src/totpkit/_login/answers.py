@@ -1,4 +1,4 @@
-"""The answers to a step of a login, and how to read them from a form or JSON."""
+"""The answers to a login step, and a function that parses answers from a form or JSON."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from totpkit.errors import InvalidParameterError, InvalidPayloadError
 
 
 class _TextAnswer(Unpicklable):
-    """An answer whose fields are all texts. Raises :class:`InvalidParameterError` for anything else."""
+    """An answer in which every field is a ``str``. Other types raise :class:`InvalidParameterError`."""
 
     __slots__: tuple[str, ...] = ()
 
@@ -23,7 +23,7 @@ class _TextAnswer(Unpicklable):
 
 @dataclass(frozen=True, slots=True)
 class PasswordAnswer(_TextAnswer):
-    """The user name and password that a visitor typed."""
+    """The username and the password that a visitor typed."""
 
     username: str = field(repr=False)  # people type their password into the wrong field
     password: str = field(repr=False)
@@ -31,10 +31,11 @@ class PasswordAnswer(_TextAnswer):
 
 @dataclass(frozen=True, slots=True)
 class FederatedAnswer(_TextAnswer):
-    """The account that the app has verified with an identity provider.
+    """The account that your app has verified through an identity provider.
 
-    Prefix the provider's subject (``"google:1234"``), so that it never equals a local id. Never make
-    one from what a visitor sent. :func:`parse_answer` cannot make one.
+    Add a prefix to the subject from the provider, for example ``"google:1234"``, so that it can never
+    match a local account id. Never create this answer from data that a visitor sent. The function
+    :func:`parse_answer` never returns it.
     """
 
     provider: str
@@ -43,7 +44,7 @@ class FederatedAnswer(_TextAnswer):
 
 @dataclass(frozen=True, slots=True)
 class CodeAnswer(_TextAnswer):
-    """The code from the authenticator app that a visitor typed."""
+    """The authenticator app code that a visitor typed."""
 
     code: str = field(repr=False)
 
@@ -69,12 +70,12 @@ class EmailAnswer(_TextAnswer):
 
 @dataclass(frozen=True, slots=True)
 class SkipAnswer:
-    """A request to go on without a second factor, where the prompt says that it is optional."""
+    """A request to skip enrollment, if the prompt says that enrollment is optional."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomAnswer(Unpicklable):
-    """The answer to a factor of the app's own, which checks the data."""
+    """An answer to a custom factor. The factor itself must validate the data."""
 
     factor: str
     data: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
@@ -95,16 +96,16 @@ Answer: TypeAlias = VisitorAnswer | FederatedAnswer
 
 
 def is_answer(value: object) -> bool:
-    """Return whether *value* is an answer of any kind."""
     return isinstance(value, Answer)
 
 
 def parse_answer(form: Mapping[str, object]) -> VisitorAnswer:
-    """Read the answer in a form or a JSON object, by its ``type``.
+    """Convert a form or a JSON object to an answer, depending on its ``type`` field.
 
-    The fields are named as in the answer classes: ``{"type": "code", "code": "123456"}``. Other
-    fields are ignored, so you can pass a whole form. Raises :class:`InvalidPayloadError` for
-    anything else. It never makes a :class:`FederatedAnswer`, which only the app can vouch for.
+    The other fields have the same names as in the answer classes: ``{"type": "code", "code": "123456"}``.
+    Unknown fields are ignored, so you can pass the whole form. Raises :class:`InvalidPayloadError` if the
+    form does not contain a valid answer. This function never returns a :class:`FederatedAnswer`, because
+    only your app can vouch for a federated login.
     """
     if not isinstance(form, Mapping):
         raise InvalidPayloadError(f"an answer must be a mapping, not {type(form).__name__}")

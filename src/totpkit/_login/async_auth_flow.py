@@ -15,11 +15,12 @@ from totpkit._validation import Clock
 
 
 class AsyncAuthFlow:
-    """The async form of :class:`AuthFlow`, with the same methods to await.
+    """The async version of :class:`AuthFlow`. Every method must be awaited.
 
-    It needs an :class:`AsyncAuthenticator`. The app's functions may be functions or coroutine functions.
-    A sync mailer runs in a worker thread; other sync functions run in the event loop. A method's result
-    has no truth value before it is awaited. Parameters and errors are as for :class:`AuthFlow`.
+    All factors must use an :class:`AsyncAuthenticator`. Your functions can be regular functions or
+    coroutine functions. A sync mailer runs in a worker thread, and other sync functions run in the event
+    loop. Testing a result for truth before you await it raises :class:`FlowError`. Parameters and errors
+    are the same as for :class:`AuthFlow`.
     """
 
     def __init__(
@@ -36,39 +37,39 @@ class AsyncAuthFlow:
         self._login = build_login(steps, keys, clock)
 
     def begin(self, *, binding: str = "", context: object = None) -> AsyncResult[Challenge]:
-        """Begin a login, and return its first challenge."""
+        """Start a login, and return its first challenge."""
         return AsyncResult(self._login.begin(binding, App(self._runtime, context)))
 
     def submit(
         self, ticket: str, answer: Answer, *, binding: str = "", context: object = None
     ) -> AsyncResult[Challenge | Authenticated | Denied]:
-        """Check an answer to the challenge that has this ticket, and return what comes next.
+        """Check the answer to a challenge, and return the next challenge or the final result.
 
-        A wrong answer returns a :class:`Challenge` with its ``problem``, and so does an answer during a
-        wait. :class:`Denied` ends the login: the ticket belongs to another flow or browser or has
-        expired, or the account is disabled. Raises :class:`InvalidParameterError` if *answer* is not
-        an answer.
+        If the answer is wrong, or if the user must wait before the next attempt, the result is a
+        :class:`Challenge` with a ``problem``. If the ticket has expired or belongs to another flow or
+        browser, or if the account is disabled, the result is :class:`Denied` and the login ends. Raises
+        :class:`InvalidParameterError` if *answer* is not an answer object.
         """
         return AsyncResult(self._login.submit(ticket, answer, binding, App(self._runtime, context)))
 
     def resume(
         self, ticket: str, *, binding: str = "", context: object = None
     ) -> AsyncResult[Challenge | Denied]:
-        """Show a challenge again, after a reload or the back button. This changes nothing."""
+        """Return the current challenge again, for example after the user reloads the page."""
         return AsyncResult(self._login.resume(ticket, binding, App(self._runtime, context)))
 
     def begin_step_up(
         self, proof: str, *, binding: str = "", context: object = None
     ) -> AsyncResult[Challenge | Denied]:
-        """Ask only for the second factor, of the account that a proof of this flow names.
+        """Ask a user who is already logged in for the second factor again.
 
-        Use it before a sensitive operation in a session that has lasted a while, and check that the
-        result is for the same account. A proof can begin a step-up for 30 days, unless the credential
-        has changed since.
+        Use this before a sensitive operation if the user logged in some time ago, and check that the
+        result is for the same account. *proof* comes from an earlier login through this flow. A proof can
+        start a step-up for 30 days, unless the user's credentials change in the meantime.
         """
         return AsyncResult(self._login.begin_step_up(proof, binding, App(self._runtime, context)))
 
 
 def async_login_of(flow: AsyncAuthFlow) -> Login:
-    """Return the login behind a flow, for the classes that are built on it."""
+    """Return the flow's internal login object."""
     return flow._login  # noqa: SLF001 - private to users, not to the package

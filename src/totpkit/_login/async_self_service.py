@@ -12,10 +12,10 @@ from totpkit._validation import check_type
 
 
 class AsyncSelfService:
-    """The async form of :class:`SelfService`, for an :class:`AsyncAuthFlow`, with the same methods to await.
+    """The async version of :class:`SelfService`, for an :class:`AsyncAuthFlow`. Every method must be awaited.
 
-    ``allowed`` may be a function or a coroutine function. Proofs, *max_age* and denials are as for
-    :class:`SelfService`.
+    ``allowed`` can be a regular function or a coroutine function. Proofs, *max_age* and denials work as
+    in :class:`SelfService`.
     """
 
     def __init__(
@@ -32,35 +32,38 @@ class AsyncSelfService:
         self._my_account = build_my_account(async_service_of(auth), async_login_of(flow), allowed, max_age)
 
     def owner(self, proof: str, *, context: object = None) -> AsyncResult[str | Denied]:
-        """Return the account id of a proof, for a sensitive operation of your own on that account.
+        """Return the account id from a proof, before you perform a sensitive operation on the account.
 
-        A login with a recovery code is enough; one with an emailed code is not.
+        The login must include a second factor other than an emailed code.
         """
         return AsyncResult(self._my_account.owner(proof, App(self._runtime, context)))
 
     def provisioning(self, proof: str, *, context: object = None) -> AsyncResult[Enrollment | Denied]:
-        """Return the enrolled secret as it was first shown, byte for byte.
+        """Return the enrolled secret exactly as it was first shown.
 
-        Requires a TOTP login; otherwise this would reveal the secret.
+        Requires a login with a code from the device, so that someone with a stolen recovery code cannot
+        read the secret.
         """
         return AsyncResult(self._my_account.provisioning(proof, App(self._runtime, context)))
 
     def begin_enrollment(self, proof: str, *, context: object = None) -> AsyncResult[Enrollment | Denied]:
-        """Return a new secret: for the first device, or for one that replaces the enrolled device.
+        """Return a new secret for the user's first device or for a replacement device.
 
-        The enrolled device works until the new one is confirmed. To replace it, the login needs a
-        second factor. A recovery code is enough, because the device may be lost; an emailed code is
-        not. For a first device any login is enough, unless ``enroll`` of :class:`TotpCode` is a
-        function that rejects the account (NOT_ADMITTED).
+        An enrolled device keeps working until the new device is confirmed. Replacing a device requires a
+        login with a second factor other than an emailed code. A recovery code is enough, because the user
+        may have lost the device. A first device can be enrolled after any login. If the ``enroll``
+        parameter of :class:`TotpCode` is a function and it rejects the account, the result is
+        NOT_ADMITTED.
         """
         return AsyncResult(self._my_account.begin_enrollment(proof, App(self._runtime, context)))
 
     def confirm_enrollment(
         self, proof: str, code: str, *, context: object = None
     ) -> AsyncResult[Confirmed | Rejected | Denied]:
-        """Enroll the new device if *code* is its code. A replaced device stops working.
+        """Enroll the new device if *code* is correct. The old device then stops working.
 
-        :class:`Confirmed` has a ``proof`` that replaces *proof* and has the same age.
+        The old proof is no longer valid, so use the new ``proof`` from the :class:`Confirmed` result. The
+        new proof has the same age as the old one.
         """
         return AsyncResult(self._my_account.confirm_enrollment(proof, code, App(self._runtime, context)))
 
@@ -71,13 +74,17 @@ class AsyncSelfService:
     def new_recovery_codes(
         self, proof: str, *, context: object = None
     ) -> AsyncResult[NewRecoveryCodes | Denied]:
-        """Return new recovery codes, which replace all older ones. Show them once.
+        """Return a new set of recovery codes, which replaces any older set. Show the codes only once.
 
-        They are a ``tuple`` of ``str``, with a ``proof`` that replaces *proof* and has the same age. A
-        login with a recovery code is not enough, because one stolen code could become ten.
+        The result is a ``tuple`` of strings. The old proof is no longer valid, so use the new ``proof``
+        from the result. The new proof has the same age as the old one. A login with a recovery code is
+        not enough, because someone with a single stolen code could then get a whole new set.
         """
         return AsyncResult(self._my_account.new_recovery_codes(proof, App(self._runtime, context)))
 
     def switch_off(self, proof: str, *, context: object = None) -> AsyncResult[Denied | None]:
-        """Remove the device and the recovery codes. The next login enrolls again where that is required."""
+        """Remove the device and the recovery codes.
+
+        If the flow requires a device, the user must enroll a new one at the next login.
+        """
         return AsyncResult(self._my_account.switch_off(proof, App(self._runtime, context)))

@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 class AsyncSessionLogin:
-    """The async form of :class:`SessionLogin`, for an :class:`AsyncAuthFlow`.
+    """The async version of :class:`SessionLogin`, for an :class:`AsyncAuthFlow`.
 
-    All methods except :meth:`account_id` must be awaited. Sessions, *lifetime* and errors are as for
+    All methods except :meth:`account_id` must be awaited. Sessions, *lifetime* and errors work as in
     :class:`SessionLogin`.
     """
 
@@ -27,53 +27,56 @@ class AsyncSessionLogin:
         self._login = build_login_in_session(async_login_of(flow), lifetime)
 
     def account_id(self, session: Session) -> str | None:
-        """Return the id of the account that has passed the whole login, or ``None``.
+        """Return the account id of the logged-in user, or ``None`` if nobody is logged in.
 
-        Call it before you show any page. It reads only the session and cannot know that the second
-        factor was switched off elsewhere; :meth:`perform` notices that.
+        Call this before you show a page that requires a login. This method reads only the session, so it
+        cannot notice that the second factor was switched off elsewhere. In contrast, :meth:`perform` does
+        notice that.
         """
         return self._login.account_id(session)
 
     def challenge(
         self, session: Session, *, context: object = None
     ) -> AsyncResult[Challenge | Denied | None]:
-        """Return what the login asks for now, or ``None`` if a user is logged in.
+        """Return the current challenge, or ``None`` if a user is logged in.
 
-        Show the same after a reload, after the back button and in a second tab. After a
-        :class:`Denied`, or if no login is in progress, a new one begins. A step-up that has expired
-        asks for nothing: its user is still logged in.
+        If the user reloads the page, goes back or opens a second tab, show this challenge again. A new
+        login starts if none is in progress, or if the last one ended with :class:`Denied`. If a step-up
+        has expired, the result is ``None``, because the user is still logged in.
         """
         return AsyncResult(self._login.challenge(session, App(self._runtime, context)))
 
     def answer(
         self, session: Session, form: Mapping[str, object], *, context: object = None
     ) -> AsyncResult[Challenge | Authenticated | Denied]:
-        """Check what a visitor sent, a form or a JSON object, and return what comes next.
+        """Check a form or a JSON object from a visitor, and return the next challenge or the final result.
 
-        The problem is NOT_OFFERED if :func:`parse_answer` cannot read it.
+        If :func:`parse_answer` cannot read the data, the challenge is returned again with the problem
+        NOT_OFFERED.
         """
         return AsyncResult(self._login.answer(session, form, App(self._runtime, context)))
 
     def submit(
         self, session: Session, answer: Answer, *, context: object = None
     ) -> AsyncResult[Challenge | Authenticated | Denied]:
-        """Check an answer that the app has made, such as a :class:`FederatedAnswer`."""
+        """Check an answer that your app has created, such as a :class:`FederatedAnswer`."""
         return AsyncResult(self._login.submit(session, answer, App(self._runtime, context)))
 
     def perform(
         self, session: Session, action: Callable[[str], Awaitable[T]], *, context: object = None
     ) -> AsyncResult[T | Challenge | Denied]:
-        """Call ``action(proof)`` with the proof in the session; return its result and keep its new proof.
+        """Call *action* with the proof from the session, and return its result.
 
-        *action* is a method of :class:`SelfService`, or a function of your own that calls
-        :meth:`SelfService.owner` first and passes on its :class:`Denied`. If it takes ``context``, it
-        gets *context*.
+        *action* is a method of :class:`SelfService`, or your own function that first calls
+        :meth:`SelfService.owner` and returns any :class:`Denied` result. If *action* has a ``context``
+        parameter, *context* is passed to it. If the result contains a new proof, the proof is stored in
+        the session.
 
-        If the proof is too old, a :class:`Challenge` is returned, which :meth:`challenge` shows too. Once
-        it is answered, the user can repeat the operation. If nobody is logged in, *action* is not
-        called and the result is :class:`Denied`. That is also the result if the proof was ended
-        elsewhere or no code can renew it; the user is then logged out. After
-        :meth:`SelfService.switch_off`, clear the session.
+        If the proof is too old, the result is a :class:`Challenge` for a step-up, and :meth:`challenge`
+        returns it too. The user can repeat the operation after answering the challenge. If nobody is
+        logged in, *action* is not called, and the result is :class:`Denied`. If the proof was invalidated
+        elsewhere or cannot be renewed with a code, the result is also :class:`Denied`, and the user is
+        logged out. After :meth:`SelfService.switch_off`, clear the session.
         """
         check_action(action)
         app = App(self._runtime, context)

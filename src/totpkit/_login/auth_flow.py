@@ -16,22 +16,26 @@ from totpkit._validation import Clock
 
 
 class AuthFlow:
-    """A login: a first factor, and the steps that may only come after it.
+    """Runs a login: a first factor, followed by any number of second factors.
 
-    *first* is :class:`Password`, :class:`Federated`, a :class:`FirstFactor` of your own, or several of
-    them joined with ``|``. Each of *later* is a step of :class:`TotpCode`, :class:`RecoveryCode`,
-    :class:`EmailCode` or a :class:`SecondFactor` of your own, joined in the same way. *name* identifies
-    the app's flow: a ticket from one flow is rejected by another. *keys* sign tickets and proofs. Each
-    has at least 32 bytes; the first one signs, and all of them verify. *clock* returns Unix seconds.
+    *first* is a :class:`Password`, a :class:`Federated` login, or your own :class:`FirstFactor`. Each of
+    the *later* steps is a :class:`TotpCode`, :class:`RecoveryCode`, :class:`EmailCode`, or your own
+    :class:`SecondFactor`. To let the user choose between several factors in one step, join the factors
+    with ``|``.
 
-    *binding* identifies the browser, for example by a session id or by a cookie that was set before the
-    login. A ticket that is used in another browser is rejected. *context* is passed to those functions
-    of the app that take it.
+    *name* identifies the flow, and every flow rejects tickets from flows with other names. *keys* are
+    used to sign tickets and proofs. Each key must have at least 32 bytes. The first key creates
+    signatures, and all keys verify them. *clock* returns the time in Unix seconds.
 
-    Raises :class:`FirstFactorError` if a second factor would come first, :class:`FlowError` for steps
-    that do not fit together, and :class:`InvalidParameterError` for other invalid values. Every method
-    raises :class:`FlowError` if a function of the app returns something it must not. It also raises
-    whatever that function, the :class:`Authenticator` or a mailer raises.
+    Every method takes a *binding*, which identifies the user's browser. Use a session id as the
+    *binding*, or the value of a cookie that was set before the login. A ticket is rejected if it is used
+    in another browser. *context* is passed to each of your functions that has a ``context`` parameter.
+
+    The constructor raises :class:`FirstFactorError` if a second factor would come first,
+    :class:`FlowError` if the steps do not fit together, and :class:`InvalidParameterError` if another
+    value is invalid. Every method raises :class:`FlowError` if one of your functions returns an invalid
+    value. Exceptions from your functions, from the :class:`Authenticator` and from the mailer are passed
+    on to the caller.
     """
 
     def __init__(
@@ -49,35 +53,35 @@ class AuthFlow:
         self._login = build_login(steps, keys, partial(shield_stop_iteration, clock))
 
     def begin(self, *, binding: str = "", context: object = None) -> Challenge:
-        """Begin a login, and return its first challenge."""
+        """Start a login, and return its first challenge."""
         return run_sync(self._login.begin(binding, App(self._runtime, context)))
 
     def submit(
         self, ticket: str, answer: Answer, *, binding: str = "", context: object = None
     ) -> Challenge | Authenticated | Denied:
-        """Check an answer to the challenge that has this ticket, and return what comes next.
+        """Check the answer to a challenge, and return the next challenge or the final result.
 
-        A wrong answer returns a :class:`Challenge` with its ``problem``, and so does an answer during a
-        wait. :class:`Denied` ends the login: the ticket belongs to another flow or browser or has
-        expired, or the account is disabled. Raises :class:`InvalidParameterError` if *answer* is not
-        an answer.
+        If the answer is wrong, or if the user must wait before the next attempt, the result is a
+        :class:`Challenge` with a ``problem``. If the ticket has expired or belongs to another flow or
+        browser, or if the account is disabled, the result is :class:`Denied` and the login ends. Raises
+        :class:`InvalidParameterError` if *answer* is not an answer object.
         """
         return run_sync(self._login.submit(ticket, answer, binding, App(self._runtime, context)))
 
     def resume(self, ticket: str, *, binding: str = "", context: object = None) -> Challenge | Denied:
-        """Show a challenge again, after a reload or the back button. This changes nothing."""
+        """Return the current challenge again, for example after the user reloads the page."""
         return run_sync(self._login.resume(ticket, binding, App(self._runtime, context)))
 
     def begin_step_up(self, proof: str, *, binding: str = "", context: object = None) -> Challenge | Denied:
-        """Ask only for the second factor, of the account that a proof of this flow names.
+        """Ask a user who is already logged in for the second factor again.
 
-        Use it before a sensitive operation in a session that has lasted a while, and check that the
-        result is for the same account. A proof can begin a step-up for 30 days, unless the credential
-        has changed since.
+        Use this before a sensitive operation if the user logged in some time ago, and check that the
+        result is for the same account. *proof* comes from an earlier login through this flow. A proof can
+        start a step-up for 30 days, unless the user's credentials change in the meantime.
         """
         return run_sync(self._login.begin_step_up(proof, binding, App(self._runtime, context)))
 
 
 def login_of(flow: AuthFlow) -> Login:
-    """Return the login behind a flow, for the classes that are built on it."""
+    """Return the flow's internal login object."""
     return flow._login  # noqa: SLF001 - private to users, not to the package

@@ -1,4 +1,4 @@
-"""Call the app's functions, and check everything that they return."""
+"""Call functions that the application provides, and validate their return values."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ R_co = TypeVar("R_co", covariant=True)
 
 
 class OneWithContext(Protocol[R_co]):
-    """A function of one text and the keyword argument ``context``, of whatever type the app has there."""
+    """A function that takes one string and a ``context`` keyword argument of any type."""
 
     def __call__(self, argument: str, /, *, context: Never) -> R_co: ...
 
 
 class TwoWithContext(Protocol[R_co]):
-    """A function of two texts and the keyword argument ``context``."""
+    """A function that takes two strings and a ``context`` keyword argument of any type."""
 
     def __call__(self, first: str, second: str, /, *, context: Never) -> R_co: ...
 
@@ -31,26 +31,26 @@ Text: TypeAlias = str | Awaitable[str]
 Flag: TypeAlias = bool | Awaitable[bool]
 
 CheckPassword: TypeAlias = Callable[[str, str], MaybeText] | TwoWithContext[MaybeText]
-"""``(username, password)`` to the account id, or ``None``."""
+"""Takes ``(username, password)``, and returns the account id or ``None``."""
 AddressOf: TypeAlias = Callable[[str], MaybeText] | OneWithContext[MaybeText]
-"""``(account_id)`` to the email address, or ``None``."""
+"""Takes ``(account_id)``, and returns the email address or ``None``."""
 LabelOf: TypeAlias = Callable[[str], Text] | OneWithContext[Text]
-"""``(account_id)`` to the name that the authenticator app shows."""
+"""Takes ``(account_id)``, and returns the name that the authenticator app shows."""
 FlagOf: TypeAlias = Callable[[str], Flag] | OneWithContext[Flag]
-"""``(account_id)`` to yes or no."""
+"""Takes ``(account_id)``, and returns ``True`` or ``False``."""
 
 Callback: TypeAlias = Callable[..., object]
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """Calls the app's functions in one runtime, with ``context=`` if they take it."""
+    """Calls the application's functions, and passes ``context`` to functions that accept it."""
 
     runtime: Runtime
     context: object = None
 
     async def account_id(self, name: str, function: Callback, *arguments: object) -> str | None:
-        """Return the account id that the app returns, or ``None``; :class:`FlowError` for anything else."""
+        """Call a function that must return an account id or ``None``, and validate the result."""
         returned = await self.text(name, function, *arguments)
         try:
             return None if returned is None else checked_account_id(returned)
@@ -59,7 +59,7 @@ class App:
         raise FlowError(f"{name} returned an invalid account id: it {problem}")
 
     async def text(self, name: str, function: Callback, *arguments: object) -> str | None:
-        """Return the text that the app returns, or ``None``; :class:`FlowError` for anything else."""
+        """Call a function that must return a non-empty string or ``None``, and validate the result."""
         returned = await self.call(function, *arguments)
         if returned is None or (type(returned) is str and returned):
             return returned
@@ -67,7 +67,7 @@ class App:
         raise FlowError(f"{name} must return a str or None, not {kind}")
 
     async def label(self, function: Callback, account_id: str) -> str:
-        """Return what the authenticator app shows; :class:`FlowError` if it is not a valid label."""
+        """Call the ``label_of`` function, and check that authenticator apps can show the label."""
         label = await self.text("label_of", function, account_id)
         try:
             return checked_account("label_of", label)
@@ -76,18 +76,18 @@ class App:
         raise FlowError(f"label_of returned an invalid label: it {problem}")
 
     async def flag(self, name: str, function: Callback, *arguments: object) -> bool:
-        """Return the app's yes or no; :class:`FlowError` for anything but ``True`` or ``False``."""
+        """Call a function that must return ``True`` or ``False``, and validate the result."""
         returned = await self.call(function, *arguments)
         if returned is True or returned is False:
             return returned
         raise FlowError(f"{name} must return True or False, not {type(returned).__name__}")
 
     async def call(self, function: Callback, *arguments: object) -> object:
-        """Call the app, and await what it returns if that is possible."""
+        """Call a function from the application, and await the result if it is awaitable."""
         return await self.runtime.call(self.bind(function, *arguments))
 
     def bind(self, function: Callable[..., T], *arguments: object) -> Callable[[], T]:
-        """Return a function of the app with its arguments, and with ``context=`` if it takes that."""
+        """Bind arguments to a function, including ``context`` if the function accepts it."""
         if takes_context(function):
             return partial(function, *arguments, context=self.context)
         return partial(function, *arguments)

@@ -1,4 +1,4 @@
-"""Show a step: its prompts, its wait, and what was wrong with the last answer."""
+"""Create the challenge for a login step, with its prompts, any wait and the last problem."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ from totpkit.errors import FlowError
 
 
 class Request(NamedTuple):
-    """One request to a login: its position, the app, and the time.
+    """A request during a login, with the current position, the application and the time.
 
-    ``ticket`` is the ticket that was sent, or ``None`` once the login has moved on.
+    ``ticket`` is the ticket that the browser sent, or ``None`` after the login has moved to another step.
     """
 
     at: Position
@@ -60,27 +60,27 @@ def deny(stage: Stage, reason: Reason) -> Denied:
 
 @dataclass(frozen=True, slots=True)
 class FirstChallenge:
-    """Shows the first step of a flow."""
+    """Creates challenges for the first step of a flow."""
 
     steps: Steps
     tickets: Tickets
 
     async def show(self, request: Request, problem: Reason | None = None) -> Challenge:
-        """Show the step, with the problem of the last answer."""
+        """Return a challenge for the first step, with the problem in the last answer."""
         prompts = [await _first_prompt(factor, request.app) for factor in self.steps.first]
         return _challenge(self.tickets, request, tuple(prompts), problem, None)
 
 
 @dataclass(frozen=True, slots=True)
 class LaterChallenge:
-    """Shows the later steps of a flow."""
+    """Creates challenges for the later steps of a flow."""
 
     steps: Steps
     tickets: Tickets
     service: Service
 
     async def not_offered(self, request: Request) -> Challenge | Denied:
-        """Show the step again, after an answer that it does not offer."""
+        """Return the challenge again, because the step does not accept this type of answer."""
         after(request.at.stage, Event.NOT_OFFERED)
         return await self.show(request, Reason.NOT_OFFERED)
 
@@ -92,12 +92,12 @@ class LaterChallenge:
         problem: Reason | None = None,
         retry_after: float | None = None,
     ) -> Challenge | Denied:
-        """Show the step again, after an event that changed nothing but the record."""
+        """Return the challenge again after an event that did not complete the step."""
         after(request.at.stage, event)
         return await self._show(request, record, problem, retry_after)
 
     async def show(self, request: Request, problem: Reason | None = None) -> Challenge | Denied:
-        """Show the step as it is now."""
+        """Return a challenge for the current step."""
         at = request.at
         record = await self.service.read(at.account_id)
         if record.generation != at.generation:
@@ -107,7 +107,7 @@ class LaterChallenge:
     async def show_for(
         self, request: Request, record: Record, problem: Reason | None = None
     ) -> Challenge | Denied:
-        """Show the step for a record, with the account's wait."""
+        """Return a challenge for the current step, based on a record that was already loaded."""
         refused = self.service.refuse(request.at.account_id, record)
         if refused is None:
             return await self._show(request, record, problem)
@@ -155,18 +155,18 @@ class LaterChallenge:
 
 
 def enrollment_prompt(shown: Enrollment, digits: int, *, optional: bool) -> EnrollmentPrompt:
-    """Return the prompt that shows a secret."""
+    """Create the prompt that shows a secret."""
     return EnrollmentPrompt(uri=shown.uri, secret=shown.secret.grouped(), digits=digits, optional=optional)
 
 
 def address_hint(address: str) -> str:
-    """Return enough of an address for its owner to recognize it, but not enough to write to it."""
+    """Mask an email address, so that only its owner can recognize it."""
     name, at, domain = address.rpartition("@")
     return f"{name[:1]}***{at}{domain}" if at else f"{address[:1]}***"
 
 
 async def ask_flag(name: str, flag: bool | FlagOf, at: Position, app: App) -> bool:  # noqa: FBT001 - the app's own setting
-    """Return a flag of the app, or what the app returns for the account."""
+    """Return *flag* if it is a ``bool``, or call it with the account id if it is a function."""
     return flag if isinstance(flag, bool) else await app.flag(name, flag, at.account_id)
 
 
@@ -177,7 +177,7 @@ def _challenge(
     problem: Reason | None,
     retry_after: float | None,
 ) -> Challenge:
-    """Return a challenge. A login that has not moved on keeps its ticket."""
+    """Create a challenge. The ticket stays the same unless the login has moved to another step."""
     return Challenge(
         ticket=request.ticket or tickets.write(request.at, request.binding),
         prompts=prompts,

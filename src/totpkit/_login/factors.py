@@ -1,7 +1,7 @@
-"""The factors that a login can ask for, as classes that an app may extend.
+"""The factors that a login can ask for. Applications can define their own factors.
 
-A :class:`FirstFactor` establishes who the visitor is. A :class:`SecondFactor` checks one more thing
-of a known account. The two types never mix, which is why TOTP can never come first.
+A :class:`FirstFactor` identifies the user. A :class:`SecondFactor` adds another check for an account that
+is already known. The two types cannot be mixed in one step, so TOTP can never come first.
 """
 
 from collections.abc import Awaitable, Sequence
@@ -24,7 +24,7 @@ _ORDER = "a first factor (Password, Federated) must be in the first step, and a 
 
 
 class AppCallback(NamedTuple):
-    """A function of the app that a factor calls, and the names of its positional arguments."""
+    """An application function that a factor calls, with the names of its positional arguments."""
 
     name: str
     function: Callback
@@ -32,10 +32,10 @@ class AppCallback(NamedTuple):
 
 
 class FirstFactor:
-    """A factor that establishes who the visitor is. To add one, define a name and :meth:`check`.
+    """A factor that identifies the user. To create your own, define a ``name`` and :meth:`check`.
 
-    ``name`` appears in :attr:`Authenticated.factors`. ``methods`` lists its RFC 8176 values (``"pwd"``,
-    ``"hwk"``), if there are any. ``a | b`` offers both in one step.
+    ``name`` appears in :attr:`Authenticated.factors`. ``methods`` contains the matching RFC 8176 values
+    (``"pwd"``, ``"hwk"``), if there are any. Use ``a | b`` to offer a choice of two factors in one step.
     """
 
     name: str = ""
@@ -43,23 +43,23 @@ class FirstFactor:
 
     @property
     def alternatives(self) -> tuple["FirstFactor", ...]:
-        """The factors of the step: this one, or those joined with ``|``."""
+        """The factors that the user can choose from in this step."""
         return (self,)
 
     def prompt(self) -> CustomPrompt | Awaitable[CustomPrompt]:
-        """Return the prompt. It may take ``context=``.
+        """Return the prompt. This method can take a ``context`` keyword argument.
 
-        It is called whenever the step is shown, which includes reloads.
+        The method is called each time the login step is shown, including when the page is reloaded.
         """
         return CustomPrompt(self.name)
 
     def check(self, answer: CustomAnswer) -> str | Awaitable[str | None] | None:
-        """Return the account id that the answer proves, or ``None``. It may take ``context=``."""
+        """Return the account id if the answer is correct, or ``None``. Can take a ``context`` argument."""
         del answer
         return None
 
     def callbacks(self) -> Sequence[AppCallback]:
-        """Return the app's functions that the factor calls."""
+        """Return the application functions that this factor calls."""
         return [AppCallback("prompt", self.prompt, ()), AppCallback("check", self.check, ("answer",))]
 
     def __or__(self, other: "FirstFactor") -> "FirstFactor":
@@ -69,7 +69,7 @@ class FirstFactor:
 
 
 class _EitherFirst(FirstFactor):
-    """Several first factors, one of which is enough."""
+    """A choice between several first factors."""
 
     def __init__(self, *factors: FirstFactor) -> None:
         self._factors = factors
@@ -81,12 +81,12 @@ class _EitherFirst(FirstFactor):
 
 
 class SecondFactor:
-    """A factor that checks one more thing of a known account. To add one, define a name and :meth:`check`.
+    """A factor for a known account. To create your own, define a ``name`` and :meth:`check`.
 
-    ``name`` and ``methods`` are as in :class:`FirstFactor`. The flow counts failures in its
-    authenticator, so in a flow without any other second factor, set ``auth``. The factor itself must
-    make sure that an answer works only once. ``multi`` says whether a login with this factor, after
-    a first factor, counts as multi-factor (RFC 8176, ``mfa``).
+    ``name`` and ``methods`` work as in :class:`FirstFactor`. An authenticator must count failed attempts,
+    so set ``auth`` if the flow has no other second factor. The factor itself must make sure that each
+    answer works only once. ``multi`` says whether a login with this factor counts as multi-factor
+    authentication (``mfa`` in RFC 8176).
     """
 
     name: str = ""
@@ -96,29 +96,29 @@ class SecondFactor:
 
     @property
     def alternatives(self) -> tuple["SecondFactor", ...]:
-        """The factors of the step: this one, or those joined with ``|``."""
+        """The factors that the user can choose from in this step."""
         return (self,)
 
     def offered(self, account_id: str) -> bool | Awaitable[bool]:
-        """Return whether the account can use the factor. It may take ``context=``."""
+        """Return whether the account can use this factor. Can take a ``context`` argument."""
         del account_id
         return True
 
     def prompt(self, account_id: str) -> CustomPrompt | Awaitable[CustomPrompt]:
-        """Return the prompt. It may take ``context=``.
+        """Return the prompt. This method can take a ``context`` keyword argument.
 
-        It is called whenever the step is shown, which includes reloads.
+        The method is called each time the login step is shown, including when the page is reloaded.
         """
         del account_id
         return CustomPrompt(self.name)
 
     def check(self, account_id: str, answer: CustomAnswer) -> bool | Awaitable[bool]:
-        """Return whether the answer is right for the account. It may take ``context=``."""
+        """Return whether the answer is correct. Can take a ``context`` argument."""
         del account_id, answer
         return False
 
     def callbacks(self) -> Sequence[AppCallback]:
-        """Return the app's functions that the factor calls."""
+        """Return the application functions that this factor calls."""
         return [
             AppCallback("offered", self.offered, ("account_id",)),
             AppCallback("prompt", self.prompt, ("account_id",)),
@@ -132,7 +132,7 @@ class SecondFactor:
 
 
 class _EitherSecond(SecondFactor):
-    """Several second factors, one of which is enough."""
+    """A choice between several second factors."""
 
     def __init__(self, *factors: SecondFactor) -> None:
         self._factors = factors
@@ -144,11 +144,11 @@ class _EitherSecond(SecondFactor):
 
 
 class Password(FirstFactor):
-    """A user name and a password, checked by the app.
+    """A username and a password, which your app checks.
 
-    ``check_password(username, password)`` returns the account id, or ``None``. It may take
-    ``context=``. The app must limit password guesses itself. Raises :class:`InvalidParameterError`
-    for a function that cannot be called with two arguments.
+    ``check_password(username, password)`` returns the account id, or ``None`` if they are wrong. It can
+    also take a ``context`` keyword argument. Your app must limit the number of password guesses itself.
+    Raises :class:`InvalidParameterError` if the function cannot be called with two arguments.
     """
 
     name = "password"
@@ -158,12 +158,12 @@ class Password(FirstFactor):
         self.check_password = checked_callback("check_password", check_password, "username", "password")
 
     def callbacks(self) -> Sequence[AppCallback]:
-        """Return the app's functions that the factor calls."""
+        """Return the application functions that this factor calls."""
         return [AppCallback("check_password", self.check_password, ("username", "password"))]
 
 
 class Federated(FirstFactor):
-    """A login with an identity provider, which the app has verified before it answers."""
+    """A login through an identity provider. Your app must verify the login before it submits an answer."""
 
     def __init__(self, provider: str) -> None:
         if not isinstance(provider, str) or not (provider.isascii() and provider.isprintable() and provider):
@@ -172,20 +172,21 @@ class Federated(FirstFactor):
         self.name = f"federated:{provider}"
 
     def callbacks(self) -> Sequence[AppCallback]:
-        """Return the app's functions that the factor calls: none."""
+        """Return an empty list, because this factor calls no functions."""
         return []
 
 
 class TotpCode(SecondFactor):
-    """A code from an authenticator app. An account without a device is enrolled.
+    """A code from an authenticator app. Users without a device can enroll one during the login.
 
-    ``label_of(account_id)`` returns what the app shows for the account, by default the account id.
-    ``required`` says whether an account without a device must enroll one, and ``enroll`` whether it
-    may. Each is a ``bool`` or a function of the account id. An account that has a device is always
-    asked for its code. Functions may take ``context=``.
+    ``label_of(account_id)`` returns the name that the authenticator app shows for the account, by default
+    the account id. ``required`` says whether an account without a device must enroll one, and ``enroll``
+    says whether it can. Both ``required`` and ``enroll`` can be a ``bool`` or a function that takes the
+    account id. Accounts with a device are always asked for a code. All functions can take a ``context``
+    keyword argument.
 
-    Anyone who has passed the earlier steps may enroll, so this should be the last step of a flow
-    that enrolls. Raises :class:`InvalidParameterError` for values of the wrong type.
+    Anyone who has passed the earlier steps can enroll a device, so make this the last step of a flow with
+    enrollment. Raises :class:`InvalidParameterError` if a value has the wrong type.
     """
 
     name = "totp"
@@ -207,7 +208,7 @@ class TotpCode(SecondFactor):
         self.enroll = _checked_flag("enroll", enroll)
 
     def callbacks(self) -> Sequence[AppCallback]:
-        """Return the app's functions that the factor calls."""
+        """Return the application functions that this factor calls."""
         functions = {"label_of": self.label_of, "required": self.required, "enroll": self.enroll}
         return [
             AppCallback(name, function, ("account_id",))
@@ -217,7 +218,7 @@ class TotpCode(SecondFactor):
 
 
 class RecoveryCode(SecondFactor):
-    """A recovery code instead of a code from the device. Only accounts with a device have any."""
+    """A recovery code, for users who do not have their device at hand. Requires an enrolled device."""
 
     name = "recovery"
 
@@ -225,19 +226,20 @@ class RecoveryCode(SecondFactor):
         self.auth = _checked_authenticator(auth)
 
     def callbacks(self) -> Sequence[AppCallback]:
-        """Return the app's functions that the factor calls: none."""
+        """Return an empty list, because this factor calls no functions."""
         return []
 
 
 class EmailCode(SecondFactor):
-    """A code that is sent by email on request.
+    """A code that is sent by email when the user requests it.
 
     Neither NIST SP 800-63B-4 (section 3.1.3.1) nor OWASP ASVS 5.0 (6.3.6) accepts email as an
-    authenticator, so it never counts as ``mfa``. ``address_of(account_id)`` returns the address, or
-    ``None``. ``mailer`` sends an :class:`Email` or raises. Both may take ``context=``. A code has
-    *digits* (6 to 8) and works for *lifetime* seconds, from 60 to 600 (NIST SP 800-63B-4, section
-    3.1.3.2). The next one can be requested after *cooldown* seconds, and at most *hourly* (1 to 5) of
-    them per hour.
+    authenticator, so an emailed code never counts as ``mfa``. ``address_of(account_id)`` returns the
+    email address, or ``None``. ``mailer`` sends an :class:`Email`, or raises an exception if that fails.
+    Both functions can take a ``context`` argument. *digits* is the length of the code (6 to 8).
+    *lifetime* is the number of seconds for which the code is valid (60 to 600; NIST SP 800-63B-4, section
+    3.1.3.2). After *cooldown* seconds, the user can request another code. The number of codes per hour is
+    limited to *hourly* (1 to 5).
     """
 
     name = "email"
@@ -271,7 +273,7 @@ class EmailCode(SecondFactor):
         )
 
     def callbacks(self) -> Sequence[AppCallback]:
-        """Return the app's functions that the factor calls."""
+        """Return the application functions that this factor calls."""
         return [
             AppCallback("address_of", self.address_of, ("account_id",)),
             AppCallback("mailer", self.mailer, ("email",)),

@@ -1,8 +1,9 @@
-"""The steps after the first: check an answer, and decide what comes next."""
+"""Handle the later steps of a login: check answers, and decide what comes next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar, assert_never
+from typing import TypeVar
 
 from totpkit._account.attempts import Answer as Outcome, Restrictions
 from totpkit._account.record import Record
@@ -13,8 +14,6 @@ from totpkit._login.answers import (
     CodeAnswer,
     CustomAnswer,
     EmailAnswer,
-    FederatedAnswer,
-    PasswordAnswer,
     RecoveryAnswer,
     SendEmail,
     SkipAnswer,
@@ -30,14 +29,23 @@ from totpkit._otp.result import Reason, Rejected
 
 T = TypeVar("T")
 
+FACTORS: Mapping[type[Answer], type[SecondFactor]] = {
+    CodeAnswer: TotpCode,
+    SkipAnswer: TotpCode,
+    RecoveryAnswer: RecoveryCode,
+    SendEmail: EmailCode,
+    EmailAnswer: EmailCode,
+}
+"""The factor that each answer of a later step is for, except :class:`CustomAnswer`."""
+
 _FINAL = frozenset({Reason.TICKET_INVALID, Reason.DISABLED})
-"""Reasons after which no other answer to the ticket can pass."""
+"""Reasons after which no answer to the same ticket can succeed."""
 
 
 def authenticate(
     steps: Steps, proofs: Proofs, request: Request, passed: Position, failures: int
 ) -> Authenticated:
-    """Return the result of a login that has passed every step, with its proof."""
+    """Create the result of a completed login, including a signed proof."""
     after(passed.stage, Event.COMPLETE)
     proof = Proof(passed.account_id, passed.passed, request.now, passed.generation, passed.login)
     return Authenticated(
@@ -63,12 +71,12 @@ class LaterSteps:
     service: Service
 
     async def arrive(self, request: Request, passed: Position) -> Result:
-        """Go on from the first step, for the account as it is now."""
+        """Continue after the first step, based on the account's current record."""
         record = await self.service.read(passed.account_id)
         return await self.advance(request, passed._replace(generation=record.generation), record)
 
     async def step_up(self, request: Request) -> Challenge | Denied:
-        """Begin at the second step, unless the credential has changed since the proof."""
+        """Start at the second step, unless the credentials have changed since the proof was created."""
         at = request.at
         record = await self.service.read(at.account_id)
         if record.generation != at.generation:
@@ -92,7 +100,7 @@ class LaterSteps:
     async def advance(
         self, request: Request, passed: Position, record: Record, failures: int | None = None
     ) -> Result:
-        """Go on from a step that has passed, to the next one that asks for something."""
+        """Continue with the next step that needs an answer, or complete the login."""
         if self.steps.is_last(passed.step):
             await self._forgive(passed, record)
             failed = record.failures if failures is None else failures
@@ -171,14 +179,14 @@ class LaterSteps:
         return await self.challenge.repeat(request, event, record, reason, retry_after)
 
     async def _forgive(self, passed: Position, record: Record) -> None:
-        """Reset the failures if a second factor has passed and the last step asked for nothing."""
+        """Reset the failures if the user passed a second factor and the last step was skipped."""
         if record.failures and len(passed.passed) > 1:
             await self.service.unlock(passed.account_id, self._restrictions(passed), notify=False)
 
     async def _next_event(
         self, request: Request, at: Position, record: Record, totp: TotpCode | None
     ) -> Event:
-        """Return what a step asks of the account: ASK, ENROLL, COMPLETE for nothing, or END."""
+        """Return the event that follows from the account's state: ASK, ENROLL, COMPLETE or END."""
         if record.device is not None:
             return Event.ASK
         if totp is None:
@@ -191,7 +199,7 @@ class LaterSteps:
         return Event.END if await ask_flag("required", totp.required, at, request.app) else Event.COMPLETE
 
     async def _begin_enrollment(self, request: Request, totp: TotpCode) -> Result:
-        """Show a new secret, or the one that this login was shown before."""
+        """Show a new secret, or show the pending secret again if the login already has one."""
         at = request.at
         label = await request.app.label(totp.label_of, at.account_id)
         shown = await self.service.begin_enrollment(at.account_id, label, at.binding, self._restrictions(at))
@@ -204,18 +212,7 @@ class LaterSteps:
 
 
 def _factor_for(factors: tuple[SecondFactor, ...], answer: Answer) -> SecondFactor | None:
-    """Return the factor of a step that an answer is for."""
-    match answer:
-        case CodeAnswer() | SkipAnswer():
-            return find_totp(factors)
-        case RecoveryAnswer():
-            return next((factor for factor in factors if isinstance(factor, RecoveryCode)), None)
-        case SendEmail() | EmailAnswer():
-            return next((factor for factor in factors if isinstance(factor, EmailCode)), None)
-        case CustomAnswer(name):
-            own = [f for f in factors if not isinstance(f, TotpCode | RecoveryCode | EmailCode)]
-            return next((factor for factor in own if factor.name == name), None)
-        case PasswordAnswer() | FederatedAnswer():
-            return None
-        case _:
-            assert_never(answer)
+    if isinstance(answer, CustomAnswer):
+        own = [factor for factor in factors if not isinstance(factor, tuple(FACTORS.values()))]
+        return next((factor for factor in own if factor.name == answer.factor), None)
+    return next((factor for factor in factors if isinstance(factor, FACTORS[type(answer)])), None)

@@ -1,7 +1,8 @@
-"""The login, written once: read the ticket, check the first step, and hand over to the later ones.
+"""The shared logic for sync and async logins: read the ticket, and check the first step.
 
-Every move goes through the table in :mod:`totpkit._login.transitions`. The flow classes document the
-methods that have the same name.
+The module :mod:`totpkit._login.later_steps` handles all other steps. Every transition is checked against
+the table in :mod:`totpkit._login.transitions`. The methods are documented in :class:`AuthFlow`, under the
+same names.
 """
 
 import secrets
@@ -36,7 +37,7 @@ from totpkit.errors import FlowError, InvalidParameterError
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The logins of one flow. ``later`` is ``None`` if the flow has a single step."""
+    """Runs logins for one flow. ``later`` is ``None`` if the flow has only one step."""
 
     steps: Steps
     tickets: Tickets
@@ -90,7 +91,7 @@ class Login:
         return await self.later.submit(request, answer)
 
     async def submit_unreadable(self, ticket: str, binding: str, app: App) -> Challenge | Denied:
-        """Show the step again, after a visitor sent something that is not an answer."""
+        """Show the step again if a visitor sent data that is not a valid answer."""
         request = self._request(ticket, binding, app)
         return request if isinstance(request, Denied) else await self._not_offered(request)
 
@@ -99,11 +100,11 @@ class Login:
         return read_clock(self.clock)
 
     def read_proof(self, proof: object, lifetime: float = PROOF_LIFETIME) -> Proof | Reason:
-        """Return a proof that is at most *lifetime* seconds old, or the reason to reject it."""
+        """Read a proof, and reject it if it is invalid or more than *lifetime* seconds old."""
         return self.proofs.read(proof, self.now(), lifetime)
 
     def is_step_up(self, ticket: str, account_id: str) -> bool:
-        """Return whether a ticket without a binding belongs to a step-up of this account."""
+        """Return whether the ticket belongs to a step-up for this account and has no binding."""
         at = self.tickets.read(ticket, "", self.now())
         return isinstance(at, Position) and at.stepping_up and at.account_id == account_id
 
@@ -141,7 +142,7 @@ class Login:
 
 
 def build_login(steps: Steps, keys: Sequence[bytes], clock: Clock) -> Login:
-    """Return the login of a flow with these steps."""
+    """Create the login logic for a flow."""
     signing = SigningKeys(keys)
     flow = (steps.name.encode("utf-8"), steps.shape.encode("ascii"))
     tickets = Tickets(Signature(signing.derive(b"ticket", *flow)))
@@ -155,7 +156,7 @@ def build_login(steps: Steps, keys: Sequence[bytes], clock: Clock) -> Login:
 
 
 async def _identify(factor: FirstFactor, answer: Answer, app: App) -> str | None:
-    """Return the account that an answer to a first factor proves."""
+    """Check the answer to a first factor, and return the account id."""
     match factor, answer:
         case Password(), PasswordAnswer(username, password):
             return await app.account_id("check_password", factor.check_password, username, password)
@@ -166,7 +167,6 @@ async def _identify(factor: FirstFactor, answer: Answer, app: App) -> str | None
 
 
 def _factor_for(factors: tuple[FirstFactor, ...], answer: Answer) -> FirstFactor | None:
-    """Return the factor of the first step that an answer is for."""
     for factor in factors:
         match factor, answer:
             case Password(), PasswordAnswer():

@@ -1,6 +1,6 @@
-"""The logic of self-service, written once: what users may do to their own second factor.
+"""The shared logic for sync and async self-service.
 
-The self-service classes document the methods that have the same name.
+The methods are documented in :class:`SelfService`, under the same names.
 """
 
 from collections.abc import Callable
@@ -27,25 +27,28 @@ Requirement: TypeAlias = Callable[[Steps, Proof], bool]
 
 
 def device_code(steps: Steps, proof: Proof) -> bool:
-    """Require a code from the device; otherwise the operation would reveal its secret."""
+    """Require a code from the device, because the operation reveals the device's secret."""
     del steps
     return TotpCode.name in proof.factors
 
 
 def second_factor(steps: Steps, proof: Proof) -> bool:
-    """Require a second factor, which may be a recovery code but not an emailed code."""
+    """Require a second factor. A recovery code is accepted, but an emailed code is not."""
     return any(factor.multi for factor in steps.second_factors() if factor.name in proof.factors)
 
 
 def lasting_factor(steps: Steps, proof: Proof) -> bool:
-    """Require a second factor other than a recovery code, so that one stolen code cannot become ten."""
+    """Require a second factor other than a recovery code.
+
+    Someone with a single stolen recovery code must not be able to create a whole new set.
+    """
     lasting = [factor for factor in steps.second_factors() if not isinstance(factor, RecoveryCode)]
     return any(factor.multi for factor in lasting if factor.name in proof.factors)
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """An accepted proof, and the record of its account."""
+    """An accepted proof, together with the account's record."""
 
     proof: Proof
     record: Record
@@ -57,13 +60,13 @@ class Admitted:
 
     @property
     def restrictions(self) -> Restrictions:
-        """Restrict an operation to the credential that the proof is for."""
+        """Limit an operation to the credentials that the proof was created for."""
         return Restrictions(self.proof.generation, Reason.PROOF_INVALID, after=self.proof.factors)
 
 
 @dataclass(frozen=True, slots=True)
 class MyAccount:
-    """Self-service for the accounts of one flow."""
+    """Self-service for accounts in one flow."""
 
     service: Service
     login: Login
@@ -143,7 +146,7 @@ class MyAccount:
     async def _admit(
         self, proof: str, app: App, requirement: Requirement, *, first_device: bool = False
     ) -> Admitted | Denied:
-        """Accept a proof. With *first_device*, any login is enough for an account without a device."""
+        """Check a proof. With *first_device*, an account without a device does not need a second factor."""
         read = self.login.read_proof(proof)
         if isinstance(read, Reason):
             return Denied(read)
@@ -168,15 +171,15 @@ class MyAccount:
         return Reason.NOT_ENROLLED if record.device is None and not first_device else None
 
     def _renew(self, proof: Proof, generation: int) -> str:
-        """Return a proof of the same login and age, for the credential as it is now."""
+        """Return a proof for the current credentials, with the same login and age as the old proof."""
         return self.login.proofs.write(proof._replace(generation=generation))
 
 
 def build_my_account(service: Service, login: Login, allowed: FlagOf | None, max_age: float) -> MyAccount:
-    """Return the self-service of a flow.
+    """Create the self-service logic for a flow.
 
-    Raises :class:`FlowError` if the flow uses another authenticator or enrolls no devices, and
-    :class:`InvalidParameterError` for an invalid *allowed* or *max_age*.
+    Raises :class:`FlowError` if the flow uses another authenticator or cannot enroll devices, and
+    :class:`InvalidParameterError` if *allowed* or *max_age* is invalid.
     """
     if allowed is not None and not callable(allowed):
         raise InvalidParameterError("allowed", f"must be callable or None, not {type(allowed).__name__}")

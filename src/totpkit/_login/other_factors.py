@@ -1,4 +1,4 @@
-"""Check the second factors that are not codes of a device: emailed codes, and the app's own factors."""
+"""Check second factors other than TOTP and recovery codes: emailed codes and custom factors."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,10 @@ from totpkit.errors import EmailError
 
 @dataclass(frozen=True, slots=True)
 class OtherFactors:
-    """Sends and checks what is counted together with the codes of an account's device."""
+    """Sends emailed codes, and checks emailed codes and custom factors.
+
+    Failed attempts count towards the same limit as wrong codes from the account's device.
+    """
 
     service: Service
     keys: SigningKeys
@@ -30,7 +33,10 @@ class OtherFactors:
     async def send(
         self, factor: EmailCode, at: Position, restrictions: Restrictions, app: App
     ) -> Update[Rejected | None]:
-        """Send a new code, or return why not. Raises :class:`EmailError` if it could not be sent."""
+        """Send a new code by email, or return the reason why it may not be sent.
+
+        Raises :class:`EmailError` if the email could not be sent.
+        """
         address = await app.text("address_of", factor.address_of, at.account_id)
         if address is None:
             raise EmailError("the account has no address to send a code to")
@@ -51,7 +57,7 @@ class OtherFactors:
     async def verify_emailed(
         self, factor: EmailCode, at: Position, typed: str, restrictions: Restrictions
     ) -> Update[Answer]:
-        """Check an emailed code that was typed."""
+        """Check an emailed code that a visitor typed."""
         number = read_decimal(typed, factor.digits)
         digests = None if number is None else self._digests(at, f"{number:0{factor.digits}d}")
         owner = hash_binding(at.binding)
@@ -65,21 +71,22 @@ class OtherFactors:
     async def verify_custom(
         self, name: str, account_id: str, check: Callable[[], Awaitable[bool]], restrictions: Restrictions
     ) -> Update[Answer]:
-        """Count the attempt, ask the factor, and settle, so that parallel guesses gain nothing.
+        """Check an answer to a custom factor.
 
-        If the factor raises an exception, the attempt stays counted.
+        The attempt is counted before the factor checks the answer, so that parallel requests gain no
+        extra guesses. If the factor raises an exception, the attempt stays counted.
         """
-        begun = await self.service.update(account_id, reserve, restrictions)
-        if begun.outcome is not None:
-            return await self._notify(begun.with_outcome(begun.outcome), name, restrictions)
+        reservation = await self.service.update(account_id, reserve, restrictions)
+        if reservation.outcome is not None:
+            return await self._notify(reservation.with_outcome(reservation.outcome), name, restrictions)
         if not await check():
-            return await self._notify(begun.with_outcome(Rejected(Reason.MISMATCH)), name, restrictions)
+            return await self._notify(reservation.with_outcome(Rejected(Reason.MISMATCH)), name, restrictions)
 
         def rule(record: Record, context: Context) -> Decision:
-            return settle(record, begun.after, context), Accepted(0)
+            return settle(record, reservation.after, context), Accepted(0)
 
         settled = await self.service.update(account_id, rule, restrictions)
-        return await self._notify(settled.following(begun), name, restrictions)
+        return await self._notify(settled.following(reservation), name, restrictions)
 
     async def _deliver(
         self, factor: EmailCode, account_id: str, email: Email, digest: bytes, app: App

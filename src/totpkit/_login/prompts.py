@@ -1,4 +1,4 @@
-"""The prompts of a step: what to ask the visitor for."""
+"""Prompts describe the input that a login step requires from the visitor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ JSONObject: TypeAlias = dict[str, object]
 
 @dataclass(frozen=True, slots=True)
 class PasswordPrompt:
-    """Asks for a user name and a password. Answered by :class:`PasswordAnswer`."""
+    """Asks for a username and a password. The answer is a :class:`PasswordAnswer`."""
 
     def to_dict(self) -> JSONObject:
         """Return the prompt for a JSON client."""
@@ -22,7 +22,7 @@ class PasswordPrompt:
 
 @dataclass(frozen=True, slots=True)
 class FederatedPrompt:
-    """Asks for a login with an identity provider. Answered by the app with :class:`FederatedAnswer`."""
+    """Asks for a login through an identity provider. Your app answers with a :class:`FederatedAnswer`."""
 
     provider: str
 
@@ -33,10 +33,11 @@ class FederatedPrompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrollmentPrompt(Unpicklable):
-    """Shows the secret for a new device and asks for its first code. Answered by :class:`CodeAnswer`.
+    """Shows the secret for a new device, and asks for its first code. The answer is a :class:`CodeAnswer`.
 
-    ``secret`` is for typing, in groups of four. If ``optional``, :class:`SkipAnswer` is accepted too.
-    Treat the prompt like a password: show it only to its owner, and prevent caching.
+    ``secret`` is formatted in groups of four characters, for users who type it. If ``optional`` is true,
+    a :class:`SkipAnswer` is also accepted. Treat this prompt like a password: show it only to its owner,
+    and prevent caching.
     """
 
     uri: str = field(repr=False)
@@ -45,7 +46,7 @@ class EnrollmentPrompt(Unpicklable):
     optional: bool = False
 
     def qr(self) -> QR:
-        """Return the QR code to scan. It is always the same within one login."""
+        """Return the QR code to scan. It stays the same for the whole login."""
         return qr(self.uri)
 
     def to_dict(self) -> JSONObject:
@@ -62,7 +63,7 @@ class EnrollmentPrompt(Unpicklable):
 
 @dataclass(frozen=True, slots=True)
 class CodePrompt:
-    """Asks for the code that the authenticator app shows. Answered by :class:`CodeAnswer`."""
+    """Asks for a code from the authenticator app. The answer is a :class:`CodeAnswer`."""
 
     digits: int
 
@@ -73,7 +74,7 @@ class CodePrompt:
 
 @dataclass(frozen=True, slots=True)
 class RecoveryPrompt:
-    """Asks for a recovery code. Answered by :class:`RecoveryAnswer`."""
+    """Asks for a recovery code. The answer is a :class:`RecoveryAnswer`."""
 
     def to_dict(self) -> JSONObject:
         """Return the prompt for a JSON client."""
@@ -82,10 +83,10 @@ class RecoveryPrompt:
 
 @dataclass(frozen=True, slots=True)
 class EmailPrompt:
-    """Offers a code by email. Answered by :class:`SendEmail`, then by :class:`EmailAnswer`.
+    """Offers to send a code by email. Answer with :class:`SendEmail`, and then with :class:`EmailAnswer`.
 
-    ``address_hint`` shows enough of the address to recognize it. ``sent`` says whether a code that
-    this login requested was sent and still works.
+    ``address_hint`` shows enough of the email address for its owner to recognize it. ``sent`` says
+    whether a valid code has already been sent for this login.
     """
 
     address_hint: str
@@ -98,7 +99,7 @@ class EmailPrompt:
 
 @dataclass(frozen=True, slots=True)
 class CustomPrompt(Unpicklable):
-    """What a factor of the app's own asks for. Answered by :class:`CustomAnswer`."""
+    """Asks for an answer to a custom factor. The answer is a :class:`CustomAnswer`."""
 
     factor: str
     data: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)

@@ -11,10 +11,10 @@ from totpkit.errors import FlowError
 
 
 class _NoTruthValue:
-    """Raises when it is tested for truth, so that ``if result:`` lets nobody in.
+    """Raises an error when it is tested for truth, so that ``if result:`` never lets anyone in.
 
-    ``__bool__`` is annotated as returning ``bool``: with ``NoReturn``, type checkers would treat the
-    code after the test as unreachable and not check it.
+    The return type of ``__bool__`` is not ``NoReturn``, because type checkers would then treat the code
+    after such a test as unreachable and would not check it.
     """
 
     __slots__ = ()
@@ -25,11 +25,11 @@ class _NoTruthValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge(_NoTruthValue, Unpicklable):
-    """Nobody is logged in yet. Show the prompts, and submit the answer together with the ticket.
+    """The login is not complete yet. Show the prompts, and submit the answer together with the ticket.
 
-    ``problem`` is what was wrong with the last answer. It is meant for the app's logs; show visitors
-    its ``public`` form. ``retry_after`` is how many seconds to wait before the next attempt, or
-    ``None``. ``seconds_left`` is how long the ticket remains valid.
+    ``problem`` is the reason why the last answer was rejected. It is meant for your logs, so show only
+    its ``public`` form to visitors. ``retry_after`` is the number of seconds to wait before the next
+    attempt, or ``None``. ``seconds_left`` is the number of seconds until the ticket expires.
     """
 
     ticket: str = field(repr=False)
@@ -39,7 +39,7 @@ class Challenge(_NoTruthValue, Unpicklable):
     seconds_left: float
 
     def to_dict(self) -> JSONObject:
-        """Return the challenge for a JSON client, with the problem in its public form."""
+        """Return the challenge for a JSON client, with the public form of the problem."""
         return {
             "type": "challenge",
             "ticket": self.ticket,
@@ -52,13 +52,14 @@ class Challenge(_NoTruthValue, Unpicklable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """The user has passed every step. Log them in, under a new session id.
+    """The user has passed every step. Log the user in, and start a new session id.
 
-    ``factors`` names what was passed (``("password", "totp")``), ``methods`` says the same in RFC 8176
-    terms (``("pwd", "otp", "mfa")``), and ``skipped`` names what was not asked for. ``enrolled`` means
-    that this login confirmed a new device: show recovery codes next. ``failures`` is how many attempts
-    had failed since the last success. ``at`` is in Unix seconds. ``proof`` is for
-    :class:`SelfService` and step-ups: keep it in the session and nowhere else.
+    ``factors`` names the factors that the user passed (``("password", "totp")``), and ``methods``
+    contains the matching RFC 8176 values (``("pwd", "otp", "mfa")``). ``skipped`` names the factors that
+    the login did not ask for. ``enrolled`` says whether this login confirmed a new device, in which case
+    you should show recovery codes next. ``failures`` is the number of failed attempts since the last
+    success. ``at`` is the time of the login in Unix seconds. ``proof`` is for :class:`SelfService` and
+    step-ups, so keep it in the session and nowhere else.
     """
 
     account_id: str
@@ -71,19 +72,22 @@ class Authenticated:
     proof: str = field(repr=False)
 
     def to_dict(self) -> JSONObject:
-        """Return what a JSON client needs: whether to show recovery codes next."""
+        """Return a dictionary that tells a JSON client whether to show recovery codes next."""
         return {"type": "authenticated", "enrolled": self.enrolled}
 
 
 @dataclass(frozen=True, slots=True)
 class Denied(_NoTruthValue):
-    """The login has ended, for this ``reason``. ``retry_after`` is how many seconds to wait, if known."""
+    """The login has ended, or an operation is not allowed. ``reason`` says why.
+
+    ``retry_after`` is the number of seconds to wait, if it is known.
+    """
 
     reason: Reason
     retry_after: float | None = None
 
     def to_dict(self) -> JSONObject:
-        """Return the denial for a JSON client, with the reason in its public form."""
+        """Return the denial for a JSON client, with the public form of the reason."""
         return {"type": "denied", "problem": self.reason.public, "retry_after": self.retry_after}
 
 
@@ -92,13 +96,13 @@ Result: TypeAlias = Challenge | Authenticated | Denied
 
 @dataclass(frozen=True, slots=True)
 class Confirmed(Accepted, Unpicklable):
-    """A new device is enrolled. ``proof`` replaces the one that ended with the old device."""
+    """A new device is enrolled. ``proof`` replaces the old proof, which is no longer valid."""
 
     proof: str = field(default="", repr=False)
 
 
 class NewRecoveryCodes(tuple[str, ...], Unpicklable):  # noqa: SLOT001 - a subclass of tuple can have no slots
-    """New recovery codes. ``proof`` replaces the one that ended with the old codes."""
+    """New recovery codes. ``proof`` replaces the old proof, which is no longer valid."""
 
     _instead: ClassVar[str] = "show the codes and keep no copy"
     proof: str
@@ -111,7 +115,7 @@ class NewRecoveryCodes(tuple[str, ...], Unpicklable):  # noqa: SLOT001 - a subcl
         return new
 
     def to_dict(self) -> JSONObject:
-        """Return the codes for a JSON client, which must show them once."""
+        """Return the codes for a JSON client, which must show them only once."""
         return {"type": "recovery_codes", "codes": list(self)}
 
     def __repr__(self) -> str:

@@ -1,6 +1,6 @@
-"""The logic of a login that is kept in a web session, written once.
+"""The shared logic for sync and async session logins.
 
-The session login classes document the methods that have the same name.
+The methods are documented in :class:`SessionLogin`, under the same names.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,15 +24,15 @@ LIFETIME = 12 * 3600.0
 
 
 class Session(Protocol):
-    """What a framework keeps for one browser, and only the app can write: any mutable mapping."""
+    """A web framework's session: a mutable mapping that only the app can write to."""
 
     def get(self, key: str, /) -> object:
-        """Return the value of *key*, or ``None``."""
+        """Return the value for *key*, or ``None``."""
 
     def __setitem__(self, key: str, value: str, /) -> None: ...
 
     def pop(self, key: str, default: None, /) -> object:
-        """Remove *key*, if it is there."""
+        """Remove *key* if it is present."""
 
     def clear(self) -> None:
         """Remove everything."""
@@ -43,26 +43,26 @@ _METHODS = ("get", "__setitem__", "pop", "clear")
 
 @dataclass(frozen=True, slots=True)
 class FlowSession:
-    """One flow's part of a session. Other flows' parts have other keys."""
+    """The part of a session that belongs to one flow."""
 
     session: Session = field(repr=False)
     name: str
 
     @property
     def ticket(self) -> str:
-        """The ticket of the login in progress, or an empty text."""
+        """The ticket for the login in progress, or an empty string."""
         return self._get("ticket")
 
     @property
     def proof(self) -> str:
-        """The proof of the finished login, or an empty text."""
+        """The proof from the completed login, or an empty string."""
         return self._get("proof")
 
     def keep(self, **values: str) -> None:
-        """Store a ticket or a proof. An empty one is removed.
+        """Store a ticket or a proof in the session, or remove it if the value is empty.
 
-        A value that does not change is not written: with sessions in signed cookies, a late response
-        would undo a newer one.
+        Unchanged values are not written, because a late response could otherwise overwrite a newer
+        session in a signed cookie.
         """
         for kind, value in values.items():
             if value == self._get(kind):
@@ -82,7 +82,10 @@ class FlowSession:
 
 @dataclass(frozen=True, slots=True)
 class LoginInSession:
-    """Keeps the tickets and proofs of one flow in sessions. A proof is valid for *lifetime* seconds."""
+    """Keeps the tickets and proofs for one flow in web sessions.
+
+    A proof is valid for *lifetime* seconds.
+    """
 
     login: Login
     lifetime: float
@@ -128,7 +131,7 @@ class LoginInSession:
         return result
 
     async def _denied(self, kept: FlowSession, denied: Denied, app: App) -> Challenge | Denied:
-        """Begin a step-up if a code would help, and end a login whose proof no code can renew."""
+        """Start a step-up if the proof is too old, and log the user out if it cannot be renewed."""
         is_too_old = denied.reason is Reason.PROOF_EXPIRED
         step_up = await self._step_up(kept, app)
         if isinstance(step_up, Challenge):
@@ -140,7 +143,10 @@ class LoginInSession:
         return denied
 
     async def _step_up(self, kept: FlowSession, app: App) -> Challenge | Denied:
-        """Continue the step-up in progress, which may have sent an email already, or begin one."""
+        """Continue the step-up in progress, or start a new one if there is none.
+
+        An email may already have been sent for a step-up in progress.
+        """
         account_id = self._account_id(kept)
         if account_id is not None and self.login.is_step_up(kept.ticket, account_id):
             shown = await self.login.resume(kept.ticket, "", app)
@@ -167,7 +173,7 @@ class LoginInSession:
 
 
 def build_login_in_session(login: Login, lifetime: float) -> LoginInSession:
-    """Return the session login of a flow. Raises :class:`InvalidParameterError` for a bad *lifetime*."""
+    """Create the session login for a flow. Raises :class:`InvalidParameterError` if *lifetime* is invalid."""
     return LoginInSession(login, checked_number("lifetime", lifetime, 1.0, PROOF_LIFETIME))
 
 

@@ -21,20 +21,21 @@ T = TypeVar("T")
 
 
 class SessionLogin:
-    """Keeps a login in the visitor's session, so that the app handles no ticket and no proof.
+    """Keeps a login in the user's session, so your app does not have to handle tickets and proofs.
 
-    A *session* is what the framework keeps for one browser: any mutable mapping that only the app can
-    write, on the server or in a signed cookie. It takes the place of a ``binding``. The ticket and the
-    proof of *flow* are kept in it as two texts, separate from those of flows with other names.
-    *lifetime* is how many seconds a login lasts from its last code, however active the session is
-    (43,200 by default, which is twelve hours; at most 30 days).
+    *session* is your framework's session object. Any mutable mapping works if only your app can write to
+    it, whether it is stored on the server or in a signed cookie. The session takes the place of a
+    ``binding``. It stores the ticket and the proof as two strings, and flows with different names use
+    different keys. *lifetime* is the number of seconds for which a login lasts after the user's last
+    code, even if the session is still active. The default *lifetime* is 43,200 seconds (twelve hours),
+    and the maximum is 30 days.
 
-    A new login empties the session, because it may contain what a stranger left there. A step-up leaves
-    the rest as it is. If the session has an id, change it at every :class:`Challenge` and at
-    :class:`Authenticated`. To sign a user out, clear the session.
+    A new login clears the session, because it may contain data from an attacker. A step-up keeps the
+    other data in the session. If the session has an id, change the id after each :class:`Challenge` and
+    after :class:`Authenticated`. To log a user out, clear the session.
 
-    Methods raise what those of :class:`AuthFlow` raise, and :class:`InvalidParameterError` for something
-    that is not a session or cannot be called.
+    All methods raise the same errors as :class:`AuthFlow`, and :class:`InvalidParameterError` if
+    *session* or *action* has the wrong type.
     """
 
     def __init__(self, flow: AuthFlow, *, lifetime: float = LIFETIME) -> None:
@@ -43,51 +44,54 @@ class SessionLogin:
         self._login = build_login_in_session(login_of(flow), lifetime)
 
     def account_id(self, session: Session) -> str | None:
-        """Return the id of the account that has passed the whole login, or ``None``.
+        """Return the account id of the logged-in user, or ``None`` if nobody is logged in.
 
-        Call it before you show any page. It reads only the session and cannot know that the second
-        factor was switched off elsewhere; :meth:`perform` notices that.
+        Call this before you show a page that requires a login. This method reads only the session, so it
+        cannot notice that the second factor was switched off elsewhere. In contrast, :meth:`perform` does
+        notice that.
         """
         return self._login.account_id(session)
 
     def challenge(self, session: Session, *, context: object = None) -> Challenge | Denied | None:
-        """Return what the login asks for now, or ``None`` if a user is logged in.
+        """Return the current challenge, or ``None`` if a user is logged in.
 
-        Show the same after a reload, after the back button and in a second tab. After a
-        :class:`Denied`, or if no login is in progress, a new one begins. A step-up that has expired
-        asks for nothing: its user is still logged in.
+        If the user reloads the page, goes back or opens a second tab, show this challenge again. A new
+        login starts if none is in progress, or if the last one ended with :class:`Denied`. If a step-up
+        has expired, the result is ``None``, because the user is still logged in.
         """
         return run_sync(self._login.challenge(session, App(self._runtime, context)))
 
     def answer(
         self, session: Session, form: Mapping[str, object], *, context: object = None
     ) -> Challenge | Authenticated | Denied:
-        """Check what a visitor sent, a form or a JSON object, and return what comes next.
+        """Check a form or a JSON object from a visitor, and return the next challenge or the final result.
 
-        The problem is NOT_OFFERED if :func:`parse_answer` cannot read it.
+        If :func:`parse_answer` cannot read the data, the challenge is returned again with the problem
+        NOT_OFFERED.
         """
         return run_sync(self._login.answer(session, form, App(self._runtime, context)))
 
     def submit(
         self, session: Session, answer: Answer, *, context: object = None
     ) -> Challenge | Authenticated | Denied:
-        """Check an answer that the app has made, such as a :class:`FederatedAnswer`."""
+        """Check an answer that your app has created, such as a :class:`FederatedAnswer`."""
         return run_sync(self._login.submit(session, answer, App(self._runtime, context)))
 
     def perform(
         self, session: Session, action: Callable[[str], T], *, context: object = None
     ) -> T | Challenge | Denied:
-        """Call ``action(proof)`` with the proof in the session; return its result and keep its new proof.
+        """Call *action* with the proof from the session, and return its result.
 
-        *action* is a method of :class:`SelfService`, or a function of your own that calls
-        :meth:`SelfService.owner` first and passes on its :class:`Denied`. If it takes ``context``, it
-        gets *context*.
+        *action* is a method of :class:`SelfService`, or your own function that first calls
+        :meth:`SelfService.owner` and returns any :class:`Denied` result. If *action* has a ``context``
+        parameter, *context* is passed to it. If the result contains a new proof, the proof is stored in
+        the session.
 
-        If the proof is too old, a :class:`Challenge` is returned, which :meth:`challenge` shows too. Once
-        it is answered, the user can repeat the operation. If nobody is logged in, *action* is not
-        called and the result is :class:`Denied`. That is also the result if the proof was ended
-        elsewhere or no code can renew it; the user is then logged out. After
-        :meth:`SelfService.switch_off`, clear the session.
+        If the proof is too old, the result is a :class:`Challenge` for a step-up, and :meth:`challenge`
+        returns it too. The user can repeat the operation after answering the challenge. If nobody is
+        logged in, *action* is not called, and the result is :class:`Denied`. If the proof was invalidated
+        elsewhere or cannot be renewed with a code, the result is also :class:`Denied`, and the user is
+        logged out. After :meth:`SelfService.switch_off`, clear the session.
         """
         check_action(action)
         reject_async(action)

@@ -1,7 +1,6 @@
-"""Signed text: the tickets of logins in progress, and the proofs of finished ones.
+"""Signed strings: tickets for logins in progress, and proofs for completed logins.
 
-Both are signed with itsdangerous, under keys that are derived for one purpose, one flow and one
-version of the format.
+Both are signed with itsdangerous. A separate key is derived for each purpose, flow and format version.
 """
 
 import hashlib
@@ -9,7 +8,7 @@ import hmac
 import json
 import logging
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
@@ -24,13 +23,13 @@ MIN_KEY_BYTES = 32
 """The shortest signing key: as many bytes as SHA-256 returns (RFC 2104, section 3)."""
 
 MAX_LENGTH = 4096
-"""Characters of the longest text that is read. Ours have a few hundred."""
+"""The maximum number of characters in a signed string. Real ones have a few hundred."""
 
 TICKET_LIFETIME = 600.0
-"""Seconds from the first factor, however often the ticket is reissued."""
+"""Seconds after the first factor. Issuing a new ticket does not extend this time."""
 
 FIRST_STEP_LIFETIME = 86_400.0
-"""Seconds before that. A login page may stay open for a day."""
+"""Seconds until the first factor. A login page may stay open for a day."""
 
 PROOF_LIFETIME = 30 * 86_400.0
 """Seconds for which a proof can begin a step-up, as long as any session should last (NIST SP 800-63B-4,
@@ -40,12 +39,17 @@ CLOCK_LEEWAY = 60.0
 """Seconds by which the clocks of an app's servers may differ."""
 
 _VERSION = b"1"
-"""Part of the purpose that keys are derived for. Change it with the format of tickets or proofs."""
+"""Included in key derivation. Change it when the format of tickets or proofs changes."""
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | float | bool | None"
 """What the decoder returns. An ``int`` counts as a ``float`` here."""
 
-_TICKET_FIELDS, _PROOF_FIELDS = 10, 5
+TicketFields: TypeAlias = tuple[str, str, float, int, str, int, str, str, str, int]
+ProofFields: TypeAlias = tuple[str, str, float, int, str]
+
+_NUMBER = (float, int)
+_TICKET_TYPES: Sequence[type | tuple[type, ...]] = (str, str, _NUMBER, int, str, int, str, str, str, int)
+_PROOF_TYPES: Sequence[type | tuple[type, ...]] = (str, str, _NUMBER, int, str)
 _STAGES = frozenset(stage.value for stage in ANSWERS)
 
 _log = logging.getLogger("totpkit")
@@ -55,7 +59,7 @@ _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circula
 
 
 class Signature(Unpicklable):
-    """Signs JSON values for one purpose with the first key. Every key verifies."""
+    """Signs JSON values with the first key, and verifies signatures with all keys."""
 
     __slots__ = ("_signer",)
 
@@ -64,11 +68,11 @@ class Signature(Unpicklable):
         self._signer = Signer(keys[::-1], salt=b"", key_derivation="none", digest_method=hashlib.sha256)
 
     def sign(self, value: Sequence[object]) -> str:
-        """Return *value* as readable, signed text of letters, digits, ``-``, ``_`` and ``.``."""
+        """Return *value* as a signed string of letters, digits, ``-``, ``_`` and ``.``."""
         return self._signer.sign(base64_encode(_encode(value))).decode("ascii")
 
     def read(self, text: object) -> JSON:
-        """Return what was signed, or ``None`` for any other text."""
+        """Return the value from a signed string, or ``None`` if the signature is not valid."""
         if not isinstance(text, str) or len(text) > MAX_LENGTH or not text.isascii():
             return None
         try:
@@ -83,7 +87,7 @@ class Signature(Unpicklable):
 
 
 class SigningKeys(Unpicklable):
-    """The app's signing keys, from which a key is derived for each purpose."""
+    """Derives a separate signing key for each purpose from the application's keys."""
 
     __slots__ = ("_keys",)
 
@@ -99,25 +103,25 @@ class SigningKeys(Unpicklable):
         self._keys = tuple(keys)
 
     def derive(self, *purpose: bytes) -> list[bytes]:
-        """Return keys for one purpose. They do not verify what was signed for another one."""
+        """Derive keys for one purpose. They cannot verify signatures for any other purpose."""
         return self.digests(b"signature", _VERSION, *purpose)
 
     def digests(self, *parts: bytes) -> list[bytes]:
-        """Return keyed hashes of *parts*, one for each key. The first one is the one to store."""
+        """Return one keyed hash of *parts* for each key. Only the first hash should be stored."""
         message = b"totpkit" + framed(*parts)
         return [hmac.digest(key, message, "sha256") for key in self._keys]
 
 
 def framed(*parts: bytes) -> bytes:
-    """Join parts so that different lists of parts never give the same bytes."""
+    """Join *parts* so that two different lists of parts never produce the same bytes."""
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 class Position(NamedTuple):
-    """How far a login has come. After the first factor it belongs to one account and credential.
+    """The current position in a login, which is tied to one account after the first factor.
 
-    ``login`` is random, and new whenever a first factor passes. A secret that was shown to a login,
-    or a code that was emailed to it, belongs to that login alone.
+    ``login`` is a random id that is created when the user passes a first factor. A secret or an emailed
+    code can be used only in the login that requested it.
     """
 
     stage: Stage
@@ -132,24 +136,24 @@ class Position(NamedTuple):
     stepping_up: bool = False
 
     def after_factor(self, name: str, generation: int) -> "Position":
-        """Return the position after one more factor. The credential may have changed with it."""
+        """Return the position after the user has passed another factor."""
         enrolled = self.enrolled or self.stage is Stage.ENROLLING
         return self._replace(generation=generation, passed=(*self.passed, name), enrolled=enrolled)
 
     @property
     def binding(self) -> str:
-        """The binding of everything that belongs to this login alone."""
+        """The binding for everything that belongs only to this login."""
         return f"login {self.login}"
 
 
 class Tickets:
-    """Writes and reads the tickets of one flow."""
+    """Writes and reads tickets for one flow."""
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
 
     def write(self, at: Position, binding: str) -> str:
-        """Return the ticket of a position, for one binding."""
+        """Return a ticket for a position and a binding."""
         return self._signature.sign(
             (
                 _short_hash(binding),
@@ -166,27 +170,12 @@ class Tickets:
         )
 
     def read(self, ticket: object, binding: str, now: float) -> Position | Reason:
-        """Return the position, or the reason to reject the ticket."""
+        """Return the position from a ticket, or the reason to reject the ticket."""
         bound_to = _short_hash(binding)
-        value = self._signature.read(ticket)
-        # Explicit checks, because a match statement with ten class patterns takes as long as a code.
-        if not isinstance(value, list) or len(value) != _TICKET_FIELDS:
+        fields = self._signature.read(ticket)
+        if not _is_ticket(fields):
             return Reason.TICKET_INVALID
-        owner, stage, expires_at, step, account_id, generation, login, passed, skipped, flags = value
-        if not (
-            isinstance(owner, str)
-            and isinstance(stage, str)
-            and isinstance(expires_at, float | int)
-            and isinstance(step, int)
-            and isinstance(account_id, str)
-            and isinstance(generation, int)
-            and isinstance(login, str)
-            and isinstance(passed, str)
-            and isinstance(skipped, str)
-            and isinstance(flags, int)
-            and stage in _STAGES
-        ):
-            return Reason.TICKET_INVALID
+        owner, stage, expires_at, step, account_id, generation, login, passed, skipped, flags = fields
         if owner != bound_to:
             # The ticket was carried to another browser, or the app has made a mistake that is hard to find.
             _log.info(
@@ -211,7 +200,7 @@ class Tickets:
 
 
 class Proof(NamedTuple):
-    """Who logged in, when, with which factors, and with which generation of the credential."""
+    """The content of a proof: the account, the factors, the login time and the generation."""
 
     account_id: str
     factors: tuple[str, ...]
@@ -221,39 +210,49 @@ class Proof(NamedTuple):
 
     @property
     def binding(self) -> str:
-        """The binding of everything that belongs to this login's self-service alone."""
+        """The binding for self-service operations that belong only to this login."""
         return f"self-service {self.login}"
 
 
 class Proofs:
-    """Writes and reads the proofs of one flow."""
+    """Writes and reads proofs for one flow."""
 
     def __init__(self, signature: Signature) -> None:
         self._signature = signature
 
     def write(self, proof: Proof) -> str:
-        """Return the proof as signed text."""
+        """Return a proof as a signed string."""
         factors = " ".join(proof.factors)
         return self._signature.sign((proof.account_id, factors, proof.at, proof.generation, proof.login))
 
     def read(self, text: object, now: float, lifetime: float) -> Proof | Reason:
-        """Return the proof if it is at most *lifetime* seconds old, or the reason to reject it."""
-        value = self._signature.read(text)
-        if not isinstance(value, list) or len(value) != _PROOF_FIELDS:
+        """Read a proof, and reject it if it is invalid or more than *lifetime* seconds old."""
+        fields = self._signature.read(text)
+        if not _is_proof(fields):
             return Reason.PROOF_INVALID
-        account_id, factors, at, generation, login = value
-        if not (
-            isinstance(account_id, str)
-            and isinstance(factors, str)
-            and isinstance(at, float | int)
-            and isinstance(generation, int)
-            and isinstance(login, str)
-        ):
-            return Reason.PROOF_INVALID
+        account_id, factors, at, generation, login = fields
         # A proof from the future means that our clock was set back; treat it as expired.
         if not -CLOCK_LEEWAY <= now - at <= lifetime:
             return Reason.PROOF_EXPIRED
         return Proof(account_id, tuple(factors.split()), at, generation, login)
+
+
+def _is_ticket(fields: JSON) -> TypeGuard[TicketFields]:
+    # map() because a match statement with ten class patterns takes as long as computing a code.
+    return (
+        isinstance(fields, list)
+        and len(fields) == len(_TICKET_TYPES)
+        and all(map(isinstance, fields, _TICKET_TYPES))
+        and fields[1] in _STAGES
+    )
+
+
+def _is_proof(fields: JSON) -> TypeGuard[ProofFields]:
+    return (
+        isinstance(fields, list)
+        and len(fields) == len(_PROOF_TYPES)
+        and all(map(isinstance, fields, _PROOF_TYPES))
+    )
 
 
 def _short_hash(binding: str) -> str:

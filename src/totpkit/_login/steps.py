@@ -1,11 +1,11 @@
-"""The steps of a flow, checked when the flow is constructed."""
+"""The steps of a login flow, which are validated when the flow is created."""
 
 import logging
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from totpkit._account.async_authenticator import AsyncAuthenticator, async_service_of
+from totpkit._account.async_authenticator import async_service_of
 from totpkit._account.authenticator import Authenticator, service_of
 from totpkit._account.service import Service
 from totpkit._account.sync import reject_async
@@ -41,9 +41,10 @@ single factor can be."""
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """A first step and the later ones. Each is a tuple of factors, one of which is enough.
+    """The steps of a login flow. The user must pass one of the factors in each step.
 
-    ``service`` counts the failures of second factors. It is ``None`` if there are none.
+    ``service`` counts failed attempts for second factors, and is ``None`` if the flow has no second
+    factors.
     """
 
     name: str
@@ -53,16 +54,16 @@ class Steps:
 
     @property
     def shape(self) -> str:
-        """The names of all factors, by step. Tickets are valid only for flows of the same shape."""
+        """The names of all factors in each step. Tickets are valid only in flows with the same shape."""
         steps: list[Iterable[FirstFactor | SecondFactor]] = [self.first, *self.later]
         return ";".join("|".join(factor.name for factor in step) for step in steps)
 
     def step(self, number: int) -> tuple[SecondFactor, ...]:
-        """Return the alternatives of a later step, counted from 1."""
+        """Return the factors in a later step. The first later step is number 1."""
         return self.later[number - 1]
 
     def is_last(self, number: int) -> bool:
-        """Return whether a later step is the last one."""
+        """Return whether this step is the last one."""
         return number == len(self.later)
 
     def second_factors(self) -> list[SecondFactor]:
@@ -70,11 +71,11 @@ class Steps:
         return [factor for step in self.later for factor in step]
 
     def totp(self) -> TotpCode | None:
-        """Return the factor that enrolls devices, if the flow has it."""
+        """Return the flow's :class:`TotpCode` factor, if it has one."""
         return find_totp(self.second_factors())
 
     def methods(self, passed: Collection[str]) -> tuple[str, ...]:
-        """Return the RFC 8176 methods of a login that passed these factors."""
+        """Return the RFC 8176 methods for a login that passed these factors."""
         methods: dict[str, None] = {}
         for factor in self.first:
             if factor.name in passed:
@@ -88,18 +89,18 @@ class Steps:
 
 
 def find_totp(factors: Iterable[SecondFactor]) -> TotpCode | None:
-    """Return the factor that enrolls devices, if it is one of these."""
+    """Return the :class:`TotpCode` factor from a step, if it has one."""
     return next((factor for factor in factors if isinstance(factor, TotpCode)), None)
 
 
 def build_steps(
     name: object, first: object, later: Iterable[object], authenticator: type[AnyAuthenticator]
 ) -> Steps:
-    """Check the steps of a flow that needs this class of authenticator.
+    """Validate the steps of a flow, and return them.
 
-    Raises :class:`FirstFactorError` if a second factor would come first, and :class:`FlowError` or
-    :class:`InvalidParameterError` for anything else that does not fit. Logs a warning for a flow that
-    will lock users out.
+    All factors must use the given *authenticator* class. Raises :class:`FirstFactorError` if a second
+    factor would come first, and :class:`FlowError` or :class:`InvalidParameterError` for any other
+    mistake. Logs a warning if the flow will lock users out.
     """
     if not isinstance(first, FirstFactor):
         raise FirstFactorError(
@@ -117,7 +118,7 @@ def build_steps(
 
 
 def reject_async_factors(steps: Steps) -> None:
-    """Raise :class:`FlowError` if a factor of a sync flow calls a coroutine function."""
+    """Raise :class:`FlowError` if a factor in a sync flow calls a coroutine function."""
     factors: list[FirstFactor | SecondFactor] = [*steps.first, *steps.second_factors()]
     for factor in factors:
         reject_async(*[callback.function for callback in factor.callbacks()])
@@ -130,7 +131,7 @@ def _checked_second(step: object) -> SecondFactor:
 
 
 def _describe(step: object) -> str:
-    """Name something that is not a factor that may stand here, with a hint at what was meant."""
+    """Describe an invalid factor for an error message, and suggest what to use instead."""
     name = type(step).__name__
     if isinstance(step, SecondFactor):
         return f"{name}: a second factor alone must not let anyone in"
@@ -166,13 +167,9 @@ def _single_authenticator(
 
 
 def _service_of(auth: AnyAuthenticator | None) -> Service | None:
-    match auth:
-        case Authenticator():
-            return service_of(auth)
-        case AsyncAuthenticator():
-            return async_service_of(auth)
-        case None:
-            return None
+    if isinstance(auth, Authenticator):
+        return service_of(auth)
+    return None if auth is None else async_service_of(auth)
 
 
 def _checked_name(name: object) -> str:

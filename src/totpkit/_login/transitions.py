@@ -1,4 +1,4 @@
-"""The legal transitions of a login, as a table. What is not in the table cannot happen."""
+"""A table with all legal transitions in a login. Any other transition raises an error."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,21 +17,21 @@ from totpkit.errors import FlowError
 
 
 class Stage(StrEnum):
-    """How far a login has come."""
+    """The stage that a login has reached."""
 
     START = "start"
     FIRST = "first"
     """The visitor is not identified yet."""
     SECOND = "second"
-    """A first factor has passed, and another factor is asked for."""
+    """The user has passed a first factor and must pass another one."""
     ENROLLING = "enrolling"
-    """A first factor has passed, and the account is shown a secret because it has no device."""
+    """The user has passed a first factor and is enrolling a device."""
     AUTHENTICATED = "authenticated"
     DENIED = "denied"
 
 
 class Event(StrEnum):
-    """What happened in one request."""
+    """Something that can happen during a login."""
 
     BEGIN = "begin"
     NOT_OFFERED = "not offered"
@@ -79,7 +79,7 @@ ANSWERS: Mapping[Stage, frozenset[type]] = {
 
 
 def after(stage: Stage, event: Event) -> Stage:
-    """Return the next stage. Raises :class:`FlowError` for a transition that is not in the table."""
+    """Return the next stage, or raise :class:`FlowError` if the transition is not in the table."""
     try:
         return TRANSITIONS[stage, event]
     except KeyError:

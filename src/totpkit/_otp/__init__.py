@@ -1,1 +1,1 @@
-"""One-time codes without state or I/O: secrets, HOTP, TOTP, Steam Guard, key URIs and QR codes."""
+"""Generate and verify HOTP, TOTP and Steam Guard codes, and create key URIs and QR codes."""

@@ -1,6 +1,6 @@
-"""Read and write key URIs, which a QR code passes to an authenticator app.
+"""Read and write key URIs, which authenticator apps scan as QR codes.
 
-Source: https://github.com/google/google-authenticator/wiki/Key-Uri-Format.
+The format is described at https://github.com/google/google-authenticator/wiki/Key-Uri-Format.
 """
 
 from collections.abc import Mapping
@@ -17,18 +17,20 @@ from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError, InvalidSecretError, InvalidURIError
 
 _LONGEST_NUMBER = 30
-"""Characters; int() can be configured to refuse more than 640 (sys.set_int_max_str_digits)."""
+"""In characters. int() may reject more than 640 (see sys.set_int_max_str_digits)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyURI:
-    """An ``otpauth://`` URI: codes, and the account and issuer that an authenticator app shows.
+    """An ``otpauth://`` URI, which transfers a secret to an authenticator app.
 
-    Account and issuer must not contain a colon, a control character or a leading space. The account
-    must not be empty, and the URI must have at most 4096 characters. Otherwise, and for codes that a
-    key URI cannot describe, :class:`InvalidParameterError` is raised. ``counter`` is where HOTP
-    starts, by default 0; it is ``None`` for the other kinds. ``str`` returns the text, and ``repr``
-    hides the secret.
+    The app displays the account and the issuer. They must not contain colons or control characters,
+    or begin with a space. The account must not be empty, and the URI must not be longer than 4096
+    characters. Raises :class:`InvalidParameterError` for values that break these rules, and for
+    codes that a key URI cannot describe.
+
+    For HOTP, ``counter`` is the initial counter, which defaults to 0. For all other codes, it must
+    be ``None``. Use ``str`` to get the URI. The ``repr`` does not show the secret.
     """
 
     otp: TOTP | HOTP | Steam
@@ -51,11 +53,12 @@ class KeyURI:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a key URI, including one that a service has built carelessly.
+        """Parse a key URI. Common mistakes by other services are tolerated.
 
-        The issuer parameter wins over the prefix of the label. The account may contain colons or be
-        empty, the secret may be short, and unknown parameters are ignored. Raises
-        :class:`InvalidURIError` for anything that is ambiguous or would lead to wrong codes.
+        If the label and the issuer parameter contain different issuers, the parameter takes
+        precedence. The account may be empty or contain colons, the secret may be short, and unknown
+        parameters are ignored. Raises :class:`InvalidURIError` if the URI is ambiguous or would
+        produce wrong codes.
         """
         parts = uri_syntax.read(text)
         otp = _otp(parts.kind, parts.parameters)

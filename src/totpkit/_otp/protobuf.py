@@ -1,6 +1,6 @@
-"""Read and write the wire format of protocol buffers, as far as migration payloads use it.
+"""Read and write the protocol buffer encoding that migration payloads use.
 
-Source: https://protobuf.dev/programming-guides/encoding/.
+The encoding is described at https://protobuf.dev/programming-guides/encoding/.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _MORE = 0x80
 
 
 def read_fields(message: bytes) -> Iterator[Field]:
-    """Yield the fields of *message* in order, including repeated ones.
+    """Yield the fields in *message*, in order. A repeated field is yielded each time it occurs.
 
     Raises :class:`InvalidPayloadError` if the message is truncated or malformed.
     """
@@ -40,7 +40,7 @@ def read_fields(message: bytes) -> Iterator[Field]:
 
 
 def write_field(number: int, value: int | bytes) -> bytes:
-    """Return one field; a negative integer is written as its 64-bit two's complement."""
+    """Encode one field. A negative integer is encoded as a 64-bit two's complement."""
     if isinstance(value, bytes):
         return _write_varint(number << 3 | _BYTES) + _write_varint(len(value)) + value
     return _write_varint(number << 3 | _VARINT) + _write_varint(value % (1 << _WORD))

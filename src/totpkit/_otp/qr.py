@@ -1,6 +1,6 @@
 """Draw key URIs and migration payloads as QR codes.
 
-segno draws the symbols. It is imported only when the first one is drawn.
+The segno library draws the QR codes. It is imported on first use.
 """
 
 import base64
@@ -15,14 +15,14 @@ from totpkit._validation import checked_int, is_unicode
 from totpkit.errors import InvalidParameterError
 
 _SCALE = 8
-"""Pixels per module; a symbol of version 5 is then 360 pixels wide."""
+"""Pixels per module. With this scale, a version 5 QR code is 360 pixels wide."""
 
 _CAPACITY = 2953
-"""Bytes that fit into the largest symbol (ISO/IEC 18004, version 40-L)."""
+"""The capacity of the largest QR code in bytes (ISO/IEC 18004, version 40-L)."""
 
 _TITLE = "QR code"
 _SVG_START = f'<svg role="img" aria-label="{_TITLE}" '
-"""Makes a screen reader say only the title, because the text in the symbol is a secret."""
+"""Screen readers read only the title, because the text in the QR code is secret."""
 
 
 class _Symbol(Protocol):
@@ -33,10 +33,11 @@ class _Symbol(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QR(Unpicklable):
-    """A QR code, dark on light, with the quiet zone that scanners need.
+    """A QR code with dark modules on a light background and the margin that scanners need.
 
-    It is as secret as the secret in it. Send it only to its owner, over TLS, and don't cache it.
-    ``scale`` is the number of pixels per module, 1 to 100.
+    Anyone who sees the QR code can read the secret in it. Show it only to the user, send it over
+    TLS, and don't cache it. The *scale* arguments set the size of a module in pixels, from 1 to
+    100.
     """
 
     _instead: ClassVar[str] = "it shows a secret; draw it again instead"
@@ -50,27 +51,28 @@ class QR(Unpicklable):
         return self
 
     def svg(self, *, scale: int = _SCALE) -> str:
-        """Return an SVG document, which you can also insert into HTML."""
+        """Return the QR code as an SVG document, which you can embed in an HTML page."""
         out = io.BytesIO()
         options = {"scale": _checked(scale), "light": "#fff", "title": _TITLE, "unit": "px"}
         self._symbol.save(out, "svg", xmldecl=False, nl=False, svgclass=None, lineclass=None, **options)
         return out.getvalue().decode("utf-8").replace("<svg ", _SVG_START, 1)
 
     def png(self, *, scale: int = _SCALE) -> bytes:
-        """Return a PNG file."""
+        """Return the QR code as a PNG image."""
         out = io.BytesIO()
         self._symbol.save(out, "png", scale=_checked(scale))
         return out.getvalue()
 
     def data_uri(self, *, scale: int = _SCALE) -> str:
-        """Return the PNG as a ``data:`` URI, for the ``src`` of an HTML image."""
+        """Return the PNG image as a ``data:`` URI, for the ``src`` attribute of an HTML image."""
         return "data:image/png;base64," + base64.b64encode(self.png(scale=scale)).decode("ascii")
 
     def terminal(self, *, ansi: bool = False) -> str:
-        """Return lines of half-block characters, two modules high each, without a final newline.
+        """Return the QR code as block characters for a terminal, without a final newline.
 
-        The light modules are drawn in the text color, which suits a dark terminal. With *ansi*,
-        escape sequences set white on black, which suits any terminal.
+        Each character represents two modules, one above the other. By default, light modules are
+        drawn in the text color, so the terminal needs a dark background. If *ansi* is true, escape
+        sequences set the colors to white on black, which works on any background.
         """
         out = io.StringIO()
         self._symbol.terminal(out, compact=True)
@@ -78,10 +80,10 @@ class QR(Unpicklable):
         return "\n".join(f"\x1b[97;40m{line}\x1b[0m" if ansi else line for line in lines)
 
     def save(self, path: str | os.PathLike[str], *, scale: int = _SCALE) -> None:
-        """Write an ``.svg`` or ``.png`` file, according to the ending of *path*.
+        """Save the QR code as an SVG or PNG file, depending on the extension of *path*.
 
-        Only the owner can read it. Raises :class:`InvalidParameterError` for another ending, and
-        :class:`OSError`.
+        Only the file's owner can read it. Raises :class:`InvalidParameterError` if the extension is
+        neither ``.svg`` nor ``.png``, and :class:`OSError` if the file cannot be written.
         """
         if not isinstance(path, str | os.PathLike):
             raise InvalidParameterError("path", f"must be a str or a path, not {type(path).__name__}")
@@ -96,15 +98,16 @@ class QR(Unpicklable):
 
 
 def write_private(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file that only its owner can read, replacing an older one.
+    """Write a file that only its owner can read, replacing any existing file.
 
-    A device or a pipe is written to directly. Raises :class:`OSError`.
+    If *path* is a device or a pipe, the content is written to it directly. Raises :class:`OSError`
+    if that fails.
     """
     target = Path(path)
     if target.exists() and not target.is_file():
         target.write_bytes(content)
         return
-    # A new file is renamed to the old name: somebody may have the old file open already.
+    # Replace the old file instead of writing to it, because another program may have it open.
     temporary = target.with_name(f".{target.name[:40]}.{os.urandom(4).hex()}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -116,12 +119,12 @@ def write_private(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 def qr(uri: str) -> QR:
-    """Draw *uri*, the text of a key URI or of a migration payload, as a QR code.
+    """Return a QR code that contains *uri*, which can be a key URI or a migration payload.
 
-    Raises :class:`InvalidParameterError` for anything but a ``str`` of 1 to 2953 bytes in UTF-8,
-    the capacity of the largest symbol.
+    Raises :class:`InvalidParameterError` unless *uri* is a ``str`` that takes up 1 to 2953 bytes in
+    UTF-8. No QR code can contain more.
     """
-    import segno  # noqa: PLC0415 - importing it takes long, and not everybody draws
+    import segno  # noqa: PLC0415 - slow to import, and not every app draws QR codes
 
     wanted = f"must be a str of 1 to {_CAPACITY} bytes in UTF-8 to fit into a QR code"
     if not isinstance(uri, str):

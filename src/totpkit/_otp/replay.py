@@ -1,6 +1,6 @@
-"""Reject replayed codes: search the steps of a window for a code, and decide whether it is spent.
+"""Search time steps or counters for a code, and detect replayed codes.
 
-TOTP and Steam search time steps, HOTP searches counters. The authenticator stores the accepted step.
+The TOTP, HOTP and Steam classes use these functions.
 """
 
 from hmac import compare_digest
@@ -14,11 +14,12 @@ _MISMATCH, _REPLAYED = Reason.MISMATCH, Reason.REPLAYED
 
 
 def spend(number_at: NumberAt, number: int, low: int, high: int, last_step: int | None) -> int | Reason:
-    """Return the step from *low* to *high* that *number* is accepted for, or why it is rejected.
+    """Return the step that matches *number*, or the reason why *number* is rejected.
 
-    *number* is REPLAYED if it is the code of a step that is at or below *last_step* and at most twice
-    the span below *high*. Otherwise the highest step with this code is accepted. If there is none,
-    the result is MISMATCH. Every code is computed and compared in constant time, even after a match.
+    *number* is REPLAYED if it matches a step that is at or below *last_step* and at most twice the
+    span below *high*. Otherwise, return the highest matching step between *low* and *high*, or
+    MISMATCH if there is none. Every code is computed and compared in constant time, even after a
+    match.
     """
     wanted = number.to_bytes(4, "big")
     replayed = False
@@ -41,9 +42,10 @@ def spend(number_at: NumberAt, number: int, low: int, high: int, last_step: int 
 
 
 def find_pair(number_at: NumberAt, first: int, second: int, low: int, high: int) -> int | None:
-    """Return the highest step from *low* to *high* whose code is *second* and follows *first*.
+    """Find two consecutive codes and return the step of the second one.
 
-    Every pair is computed and compared in constant time, even after a match.
+    The search covers the steps from *low* to *high*. Return the highest match, or ``None`` if there
+    is none. Every pair of codes is computed and compared in constant time, even after a match.
     """
     wanted = first.to_bytes(4, "big") + second.to_bytes(4, "big")
     found = None

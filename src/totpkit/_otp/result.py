@@ -1,4 +1,4 @@
-"""The results of a verification, and the reasons for a rejection; every layer returns them."""
+"""The result types for verifying a code, and the reasons for rejecting one."""
 
 import enum
 from dataclasses import dataclass
@@ -6,7 +6,10 @@ from typing import Literal
 
 
 class Reason(enum.StrEnum):
-    """Says why something was rejected. It is for the app's logs; show users :attr:`public`."""
+    """The reason for a rejection.
+
+    Log the reason, but show users only the value of :attr:`public`.
+    """
 
     MALFORMED = "malformed"
     MISMATCH = "mismatch"
@@ -27,9 +30,10 @@ class Reason(enum.StrEnum):
 
     @property
     def public(self) -> Literal["wrong", "wait", "restart"]:
-        """What the user may know: try again, wait, or start over.
+        """What to tell the user: to try again, to wait or to start over.
 
-        It is the same for a wrong code and a replayed one (ASVS 5.0, 6.3.8).
+        Wrong codes and replayed codes have the same public value, so an attacker can't tell them
+        apart (ASVS 5.0, 6.3.8).
         """
         if self in _WAIT:
             return "wait"
@@ -51,10 +55,11 @@ _RESTART = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The code is right and was not used before. It is truthy, also at step 0.
+    """The code was correct and had not been used before.
 
-    ``step`` is the step or counter of the code; store it and pass it back as ``last_step``.
-    ``drift`` is how many steps the phone's clock is ahead of ours, and 0 for a counter.
+    This result is always true, even if ``step`` is 0. ``step`` is the step or the counter that the
+    code matched. Store it, and pass it as ``last_step`` next time. ``drift`` is the number of steps
+    by which the phone's clock is ahead of the server's. It is always 0 for counter-based codes.
     """
 
     step: int
@@ -64,15 +69,16 @@ class Accepted:
         return True
 
     def to_dict(self) -> dict[str, object]:
-        """Return a dict for a JSON front end, which says only that the code was accepted."""
+        """Return a dict for a JSON front end, without the step and the drift."""
         return {"type": "accepted"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The code was rejected. It is falsy.
+    """The code was rejected. This result is always false.
 
-    ``retry_after`` is how many seconds to wait before the next attempt counts, or ``None``.
+    ``retry_after`` is the number of seconds to wait before the next attempt, or ``None`` if no wait
+    is needed.
     """
 
     reason: Reason
@@ -82,9 +88,9 @@ class Rejected:
         return False
 
     def to_dict(self) -> dict[str, object]:
-        """Return a dict for a JSON front end, with the public part of the reason only."""
+        """Return a dict for a JSON front end, with the public value instead of the reason."""
         return {"type": "rejected", "problem": self.reason.public, "retry_after": self.retry_after}
 
 
 REJECTED = {reason: Rejected(reason) for reason in Reason}
-"""One result for each reason; sharing it makes verifying a wrong code 10% faster."""
+"""One shared result for each reason. This makes verifying a wrong code 10% faster."""

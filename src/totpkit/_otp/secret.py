@@ -1,4 +1,4 @@
-"""The shared secret of a user and a server, which all codes are computed from."""
+"""The secret that the server shares with a user's authenticator app."""
 
 import base64
 import hmac
@@ -11,28 +11,28 @@ from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError, InvalidSecretError
 
 Entropy = Callable[[int], bytes]
-"""Returns the requested number of random bytes, as :func:`os.urandom` does."""
+"""A function that returns the given number of random bytes, such as :func:`os.urandom`."""
 
 STRONG_BYTES = 16
-"""RFC 4226, section 4, R6: at least 128 bits, and 160 recommended."""
+"""RFC 4226 (section 4, R6) requires at least 128 bits and recommends 160."""
 
 LARGEST_BYTES = 1024
-"""The limit for a new secret; more has no effect on any hash."""
+"""The limit for a new secret. Longer secrets don't make the codes any safer."""
 
 _LONGEST_TEXT = 4096
-"""Characters, as in a key URI; longer text is rejected before it is copied."""
+"""In characters, as for a key URI. Longer text is rejected before it is copied."""
 
 _BASE32 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
 _LENGTHS = frozenset({0, 2, 4, 5, 7})
-"""Characters that a last, incomplete group of eight can have (RFC 4648, section 6)."""
+"""The possible lengths of an incomplete last group (RFC 4648, section 6)."""
 
 
 @final
 class Secret(Unpicklable):
-    """Contains the bytes of a shared secret and never prints them.
+    """A shared secret that is never printed.
 
-    ``repr``, ``str`` and ``format`` show only the length. Pickling raises :class:`TypeError`.
-    Comparing two secrets of the same length takes the same time wherever they differ.
+    ``repr``, ``str`` and ``format`` show only its length. Pickling a secret raises
+    :class:`TypeError`. Two secrets of the same length are always compared in constant time.
     """
 
     __slots__ = ("_raw",)
@@ -44,10 +44,11 @@ class Secret(Unpicklable):
 
     @classmethod
     def generate(cls, nbytes: int = 20, *, entropy: Entropy = os.urandom) -> Self:
-        """Return a new secret of *nbytes* (16 to 1024) from the operating system's CSPRNG.
+        """Generate a secret with the operating system's secure random number generator.
 
-        The default is the 160 bits that RFC 4226, section 4, R6 recommends. It requires 128 bits;
-        fewer raise :class:`InvalidParameterError`.
+        *nbytes* is the length in bytes, from 16 to 1024. RFC 4226 (section 4, R6) requires at least
+        16 bytes and recommends 20, which is the default. Raises :class:`InvalidParameterError` if
+        *nbytes* is out of range.
         """
         if not callable(entropy):
             raise InvalidParameterError("entropy", f"must be callable, not {type(entropy).__name__}")
@@ -58,12 +59,12 @@ class Secret(Unpicklable):
 
     @classmethod
     def from_base32(cls, text: str) -> Self:
-        """Read a secret from base32, as people type it.
+        """Parse a base32 secret, which may have been typed by hand.
 
-        Case, spaces, dashes and trailing ``=`` are ignored. Bits after the last whole byte are
-        dropped, as authenticator apps do (RFC 4648, section 6). Raises :class:`InvalidSecretError`
-        for any other character, for a length that no bytes encode to, and for more than 4096
-        characters.
+        Case, spaces, dashes and trailing ``=`` are ignored. Leftover bits that don't make up a
+        whole byte are also ignored, as in most authenticator apps (RFC 4648, section 6). Raises
+        :class:`InvalidSecretError` if the text contains any other character, has an impossible
+        length, or is longer than 4096 characters.
         """
         if not isinstance(text, str):
             raise InvalidSecretError(f"a base32 secret must be a str, not {type(text).__name__}")
@@ -73,9 +74,10 @@ class Secret(Unpicklable):
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Self:
-        """Return a secret of these bytes, at least one; see :attr:`weak`.
+        """Create a secret from raw bytes.
 
-        Raises :class:`InvalidSecretError` for no bytes, or for anything but ``bytes``.
+        A secret of fewer than 16 bytes is accepted, but is considered :attr:`weak`. Raises
+        :class:`InvalidSecretError` if *raw* is empty or is not ``bytes``.
         """
         if not isinstance(raw, bytes):
             raise InvalidSecretError(f"a secret must be bytes, not {type(raw).__name__}")
@@ -87,19 +89,19 @@ class Secret(Unpicklable):
 
     @property
     def weak(self) -> bool:
-        """Whether it is shorter than the 16 bytes that RFC 4226, section 4, R6 requires."""
+        """Whether the secret is shorter than 16 bytes, the minimum in RFC 4226 (section 4, R6)."""
         return len(self._raw) < STRONG_BYTES
 
     def to_base32(self) -> str:
-        """Return the secret in base32, in upper case and without padding (RFC 4648, section 6)."""
+        """Return the secret as uppercase base32 without padding (RFC 4648, section 6)."""
         return base64.b32encode(self._raw).decode("ascii").rstrip("=")
 
     def to_bytes(self) -> bytes:
-        """Return the raw bytes."""
+        """Return the secret as raw bytes."""
         return self._raw
 
     def grouped(self) -> str:
-        """Return the base32 text in groups of four, for typing by hand."""
+        """Return the secret as base32 in groups of four characters, which are easier to type."""
         text = self.to_base32()
         return " ".join(text[place : place + 4] for place in range(0, len(text), 4))
 

@@ -1,7 +1,7 @@
-"""Steam Guard codes, which write the numbers of TOTP with five letters and digits.
+"""Steam Guard codes, which are time-based codes with letters and digits.
 
-Valve publishes no specification. The alphabet, the length and the order of the letters are those
-that KeePassXC, Aegis and WinAuth agree on.
+Valve has not published a specification. The alphabet, the code length and the character order are
+the same as in KeePassXC, Aegis and WinAuth.
 """
 
 from dataclasses import dataclass, field
@@ -19,9 +19,10 @@ _LENGTH = 5
 
 @dataclass(frozen=True, slots=True)
 class Steam(Timed):
-    """Generates and verifies Steam Guard codes: five of 26 letters and digits, SHA1, 30 seconds.
+    """Generates and verifies Steam Guard codes, which change every 30 seconds.
 
-    Raises :class:`InvalidParameterError` for anything but a :class:`Secret`.
+    Each code has five characters from an alphabet of 26 letters and digits. The hash algorithm is
+    SHA-1. Raises :class:`InvalidParameterError` if *secret* is not a :class:`Secret`.
     """
 
     kind: ClassVar[str] = "steam"
@@ -36,22 +37,22 @@ class Steam(Timed):
         object.__setattr__(self, "_number_at", number_at)
 
     def at(self, time: float) -> str:
-        """Return the code at *time*."""
+        """Return the code for *time*."""
         return _letters(self._number_at(self.step(time)))
 
     def uri_parameters(self) -> dict[str, str]:
-        """Return the parameters of the key URI."""
+        """Return the key URI parameters."""
         return {"secret": self.secret.to_base32(), "encoder": "steam"}
 
     def uri(self, *, account: str, issuer: str = "Steam") -> str:
-        """Return the key URI, for apps that support Steam (KeePassXC, Aegis).
+        """Return a key URI for apps that support Steam Guard codes, such as KeePassXC and Aegis.
 
-        Raises :class:`InvalidParameterError` as :class:`KeyURI` does.
+        Raises :class:`InvalidParameterError` for the same values as :class:`KeyURI`.
         """
         return build(self.kind, account=account, issuer=issuer, parameters=self.uri_parameters())
 
     def qr(self, *, account: str, issuer: str = "Steam") -> QR:
-        """Return the QR code of :meth:`uri`."""
+        """Return the key URI as a QR code. The arguments are the same as for :meth:`uri`."""
         return qr(self.uri(account=account, issuer=issuer))
 
     def _read(self, code: object) -> int | None:

@@ -1,4 +1,4 @@
-"""The base class of the codes that change with time: TOTP and Steam."""
+"""The base class for time-based codes, which is shared by TOTP and Steam Guard."""
 
 import math
 from abc import ABC, abstractmethod
@@ -12,14 +12,14 @@ from totpkit._validation import checked_int, described, whole_seconds
 from totpkit.errors import InvalidParameterError
 
 _FARTHEST = 100
-"""Steps; RFC 4226, section 7.4 requires a bound for resynchronization."""
+"""In steps. RFC 4226 (section 7.4) requires a limit for resynchronization."""
 
 
 class Timed(ABC):
-    """Generates and verifies codes by time step (RFC 6238, section 4.2), in any alphabet.
+    """Generates and verifies codes that change with each time step (RFC 6238, section 4.2).
 
-    A time is Unix seconds, an ``int`` or ``float`` of ``t0`` or more. Anything else, including a
-    ``datetime``, raises :class:`InvalidParameterError`.
+    Times are in Unix seconds, as an ``int`` or a ``float``, and must not be earlier than ``t0``.
+    Any other value, including a ``datetime``, raises :class:`InvalidParameterError`.
     """
 
     __slots__ = ()
@@ -29,14 +29,14 @@ class Timed(ABC):
 
     @abstractmethod
     def at(self, time: float) -> str:
-        """Return the code at *time*."""
+        """Return the code for *time*."""
 
     def now(self) -> str:
-        """Return the current code by the system clock."""
+        """Return the current code. The time comes from the system clock."""
         return self.at(system_clock())
 
     def step(self, time: float) -> int:
-        """Return the number of the step that *time* lies in (T in RFC 6238, section 4.2)."""
+        """Return the number of the step that contains *time* (T in RFC 6238, section 4.2)."""
         # Calling whole_seconds for an int too would make generating a code 25% slower.
         elapsed = (time if type(time) is int else whole_seconds(time)) - self.t0
         if not 0 <= elapsed < COUNTERS:
@@ -45,7 +45,10 @@ class Timed(ABC):
         return elapsed // self.period
 
     def remaining(self, time: float) -> float:
-        """Return the seconds from *time* to the next step: more than 0, at most ``period``."""
+        """Return the number of seconds from *time* until the next step begins.
+
+        The result is greater than 0 and at most ``period``.
+        """
         self.step(time)
         second = math.floor(time)
         return float(self.period - (second - self.t0) % self.period - (time - second))
@@ -59,18 +62,19 @@ class Timed(ABC):
         last_step: int | None = None,
         drift: int = 0,
     ) -> Accepted | Rejected:
-        """Verify *code* at the time *at* (by default now).
+        """Verify *code* at the time *at*, which defaults to the current time.
 
-        Spaces and dashes in *code* are dropped. If the rest does not have the form of a code, the
-        result is MALFORMED; no ``str`` raises. The *window* is searched around the current step
-        moved by *drift* steps.
+        Spaces and dashes in *code* are ignored. If the rest doesn't look like a code, it is
+        rejected as MALFORMED. The search covers the steps in *window*, which is shifted by *drift*
+        steps.
 
-        *last_step* is the step of the last code accepted for this secret. A code that was spent
-        with it is REPLAYED. Without *last_step*, the same code is accepted again. Store the accepted
-        step only if the stored value is still the one that you read; if no row changed, treat the
-        code as REPLAYED.
+        *last_step* is the step of the last code that was accepted for this secret. Recent codes
+        from that step or an earlier step are rejected as REPLAYED. Without *last_step*, the same
+        code is accepted again. Store the new step only if the stored value has not changed since
+        you read it. If the stored value has changed, treat the code as REPLAYED.
 
-        Raises :class:`InvalidParameterError` for anything but a wrong code.
+        Raises :class:`InvalidParameterError` if an argument has the wrong type or is out of range.
+        A wrong code does not raise an exception.
         """
         now = self.step(system_clock() if at is None else at)
         center = now + (drift if type(drift) is int else checked_int("drift", drift, -COUNTERS, COUNTERS))
@@ -93,13 +97,15 @@ class Timed(ABC):
         look_around: int = WIDEST,
         last_step: int | None = None,
     ) -> Accepted | Rejected:
-        """Find the step of the second of two consecutive codes, for a clock that is far off.
+        """Find the drift of a phone's clock from two consecutive codes.
 
-        The steps up to *look_around* (0 to 100) before and after the current one are searched. Both
-        steps must be above *last_step* (RFC 4226, section 7.4). Store the ``drift`` of the result and
-        pass it to :meth:`verify`. The result does not authenticate the user.
+        Use this method if the phone's clock is too far off for the window. The search covers
+        *look_around* steps (0 to 100) before and after the current one. Both codes must be newer
+        than *last_step* (RFC 4226, section 7.4). If the codes are found, the result contains the
+        step of the second code and the ``drift``. Store the drift and pass it to :meth:`verify`
+        from then on. Finding the drift does not authenticate the user.
 
-        Raises :class:`InvalidParameterError` as :meth:`verify` does.
+        Raises :class:`InvalidParameterError` if an argument has the wrong type or is out of range.
         """
         now = self.step(system_clock() if at is None else at)
         reach = checked_int("look_around", look_around, 0, _FARTHEST)
@@ -114,4 +120,4 @@ class Timed(ABC):
 
     @abstractmethod
     def _read(self, code: object) -> int | None:
-        """Return the number that a typed code represents, or ``None`` if it is malformed."""
+        """Return *code* as a number, or ``None`` if it is malformed."""

@@ -1,4 +1,4 @@
-"""TOTP, the time-based codes of RFC 6238."""
+"""TOTP, the time-based one-time passwords from RFC 6238."""
 
 from dataclasses import KW_ONLY, dataclass, field
 from typing import ClassVar
@@ -19,18 +19,18 @@ from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError
 
 PERIOD = 30
-"""Seconds; the default of RFC 6238, section 5.2, and of key URIs."""
+"""In seconds. This is the default in RFC 6238 (section 5.2) and in key URIs."""
 
 LONGEST_PERIOD = 3600
-"""Seconds; a code that is valid for longer than an hour is a password."""
+"""In seconds. A code that stays valid for more than an hour is no better than a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class TOTP(Timed):
-    """Generates and verifies time-based codes (RFC 6238) of 6 to 8 digits.
+    """Generates and verifies time-based codes with 6 to 8 digits (RFC 6238).
 
-    A step lasts ``period`` seconds (1 to 3600). The first one begins at ``t0``, in Unix seconds.
-    Raises :class:`InvalidParameterError` for parameters out of range.
+    A step lasts ``period`` seconds (1 to 3600). The first step begins at ``t0``, in Unix seconds.
+    Raises :class:`InvalidParameterError` if a parameter is out of range.
     """
 
     kind: ClassVar[str] = "totp"
@@ -49,14 +49,15 @@ class TOTP(Timed):
         checked_int("t0", self.t0, 0, COUNTERS - 1)
 
     def at(self, time: float) -> str:
-        """Return the code at *time*, with leading zeros."""
+        """Return the code for *time*, including any leading zeros."""
         number_at = self._number_at  # a local name, because Python 3.11 calls it 3% faster
         return str(number_at(self.step(time))).zfill(self.digits)
 
     def uri_parameters(self) -> dict[str, str]:
-        """Return the parameters of the key URI, without those that have their default value.
+        """Return the key URI parameters, leaving out all default values.
 
-        Raises :class:`InvalidParameterError` if ``t0`` is not 0, which a key URI cannot express.
+        Raises :class:`InvalidParameterError` if ``t0`` is not 0, because key URIs have no parameter
+        for it.
         """
         if self.t0:
             raise InvalidParameterError("t0", "must be 0 in a key URI; authenticator apps support no other")
@@ -64,14 +65,14 @@ class TOTP(Timed):
         return decimal_parameters(self.secret, self.digits, self.algorithm) | period
 
     def uri(self, *, account: str, issuer: str = "") -> str:
-        """Return the key URI for an authenticator app to scan.
+        """Return a key URI for an authenticator app to scan.
 
-        Raises :class:`InvalidParameterError` as :class:`KeyURI` does.
+        Raises :class:`InvalidParameterError` for the same values as :class:`KeyURI`.
         """
         return build(self.kind, account=account, issuer=issuer, parameters=self.uri_parameters())
 
     def qr(self, *, account: str, issuer: str = "") -> QR:
-        """Return the QR code of :meth:`uri`."""
+        """Return the key URI as a QR code. The arguments are the same as for :meth:`uri`."""
         return qr(self.uri(account=account, issuer=issuer))
 
     def _read(self, code: object) -> int | None:

@@ -1,6 +1,7 @@
-"""Compute HOTP values from a secret and a counter, and read and write them as decimal codes.
+"""Compute HOTP values from a secret and a counter, and convert them to and from decimal codes.
 
-TOTP, HOTP and Steam build on it. Source: RFC 4226, section 5.3, and RFC 2104 for HMAC.
+The TOTP, HOTP and Steam classes use these functions. HOTP values are defined in RFC 4226 (section
+5.3), and HMAC is defined in RFC 2104.
 """
 
 import enum
@@ -13,13 +14,13 @@ from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError
 
 NumberAt = Callable[[int], int]
-"""Returns the number that the code of a counter or time step represents."""
+"""A function that returns the code for a counter or a time step, as a number."""
 
 COUNTERS = 2**64
-"""RFC 4226, section 5.1: a counter is 8 bytes, so this many values exist."""
+"""The number of possible counters, which are 8 bytes long (RFC 4226, section 5.1)."""
 
 DIGITS = range(6, 9)
-"""RFC 4226, section 5.3: at least 6, possibly 7 or 8."""
+"""RFC 4226 (section 5.3) requires at least 6 digits and allows 7 or 8."""
 
 _INNER = bytes(byte ^ 0x36 for byte in range(256))  # ipad and opad of RFC 2104, section 2
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
@@ -27,9 +28,10 @@ _unpack_word = struct.Struct(">I").unpack_from
 
 
 class Algorithm(enum.StrEnum):
-    """The hash function of HMAC. RFC 6238, section 1.2 allows these three.
+    """The hash algorithms that RFC 6238 (section 1.2) allows.
 
-    SHA1 is the default because many authenticator apps use it whatever the key URI says.
+    SHA1 is the default because many authenticator apps ignore the algorithm in the key URI and
+    always use SHA1.
     """
 
     SHA1 = "SHA1"
@@ -47,7 +49,8 @@ _HASHES = {
 def checked_code(code: object) -> str:
     """Return *code* if it is a ``str``.
 
-    Raises :class:`InvalidParameterError` otherwise, because a number has lost its leading zeros.
+    Raises :class:`InvalidParameterError` for any other type. A code that was converted to an
+    ``int`` may have lost its leading zeros.
     """
     if isinstance(code, str):
         return code
@@ -55,15 +58,18 @@ def checked_code(code: object) -> str:
 
 
 def compact(code: object) -> str:
-    """Return a typed code without spaces and dashes; raises what :func:`checked_code` raises."""
+    """Return *code* without its spaces and dashes.
+
+    Raises :class:`InvalidParameterError` if *code* is not a ``str``.
+    """
     return checked_code(code).replace(" ", "").replace("-", "")
 
 
 def truncation(secret: Secret, algorithm: Algorithm, modulus: int) -> NumberAt:
-    """Return a function that computes the truncated HMAC of a counter modulo *modulus*.
+    """Return a function that computes the truncated HMAC of a counter, modulo *modulus*.
 
-    Implements RFC 4226, section 5.3. Raises :class:`InvalidParameterError` unless it gets a
-    :class:`Secret` and an :class:`Algorithm`.
+    Truncation is defined in RFC 4226 (section 5.3). Raises :class:`InvalidParameterError` if
+    *secret* is not a :class:`Secret` or *algorithm* is not an :class:`Algorithm`.
     """
     if not isinstance(secret, Secret):
         wanted = "must be a Secret, for example from Secret.from_base32"
@@ -100,17 +106,18 @@ def _number_at(key: bytes, algorithm: Algorithm, modulus: int) -> NumberAt:
 
 
 def decimal_truncation(secret: Secret, digits: int, algorithm: Algorithm) -> NumberAt:
-    """Return a function that computes the number of a code of *digits* (6 to 8) digits.
+    """Return a function that computes decimal codes as numbers.
 
-    Raises :class:`InvalidParameterError` for values of the wrong type or out of range.
+    *digits* is the length of a code, from 6 to 8. Raises :class:`InvalidParameterError` if an
+    argument has the wrong type or is out of range.
     """
     return truncation(secret, algorithm, 10 ** checked_int("digits", digits, DIGITS[0], DIGITS[-1]))
 
 
 def read_decimal(code: object, digits: int) -> int | None:
-    """Return the number that a typed code represents, or ``None`` if it is malformed.
+    """Return a decimal code as a number, or ``None`` if it is malformed.
 
-    Well-formed means exactly *digits* ASCII digits after spaces and dashes are dropped.
+    After spaces and dashes are removed, a code must have exactly *digits* ASCII digits.
     """
     # A text of this length that contains spaces or dashes is malformed anyway. Skipping compact() then
     # makes verifying a code 3% faster.
@@ -120,7 +127,7 @@ def read_decimal(code: object, digits: int) -> int | None:
 
 
 def decimal_parameters(secret: Secret, digits: int, algorithm: Algorithm) -> dict[str, str]:
-    """Return the key URI parameters for such codes, without those that have their default value."""
+    """Return the key URI parameters for decimal codes, leaving out all default values."""
     parameters = {"secret": secret.to_base32()}
     if algorithm is not Algorithm.SHA1:
         parameters["algorithm"] = algorithm.value

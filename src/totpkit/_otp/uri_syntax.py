@@ -1,7 +1,7 @@
-"""Read and write the syntax of ``otpauth://`` URIs, for :class:`KeyURI` and the code classes.
+"""Split ``otpauth://`` URIs into their parts and put them together again.
 
-Source: https://github.com/google/google-authenticator/wiki/Key-Uri-Format, with the quoting of
-RFC 3986.
+The format is described at https://github.com/google/google-authenticator/wiki/Key-Uri-Format.
+Values are percent-encoded as in RFC 3986.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from totpkit._validation import has_controls, is_unicode
 from totpkit.errors import InvalidParameterError, InvalidURIError
 
 LONGEST = 4096
-"""Characters; no phone can scan more than 2953 bytes (QR version 40-L, ISO/IEC 18004)."""
+"""In characters. QR codes cannot contain more than 2953 bytes (ISO/IEC 18004, version 40-L)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """The parts of a key URI, without percent-encoding."""
+    """The parts of a key URI after percent-decoding."""
 
     kind: str
     account: str
@@ -26,10 +26,11 @@ class KeyText:
 
 
 def checked_name(name: str, value: object) -> str:
-    """Return *value*, an issuer or account, if every authenticator app shows it unchanged.
+    """Check that authenticator apps can display an issuer or account name, and return it.
 
-    Raises :class:`InvalidParameterError` for anything but a ``str``, and for a colon, a leading
-    space, control characters and lone surrogates. *name* is the name of the parameter.
+    Raises :class:`InvalidParameterError` if *value* is not a ``str``. The text must not contain
+    colons, control characters or lone surrogates, and must not begin with a space. *name* is used
+    in the error message.
     """
     if not isinstance(value, str):
         raise InvalidParameterError(name, f"must be a str, not {type(value).__name__}")
@@ -45,7 +46,7 @@ def checked_name(name: str, value: object) -> str:
 
 
 def checked_account(name: str, value: object) -> str:
-    """Return an account as :func:`checked_name` does, but reject an empty one."""
+    """Check an account in the same way as :func:`checked_name`, but don't allow an empty one."""
     account = checked_name(name, value)
     if not account:
         raise InvalidParameterError(name, "must not be empty; the authenticator app shows it")
@@ -53,10 +54,10 @@ def checked_account(name: str, value: object) -> str:
 
 
 def build(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]) -> str:
-    """Return the key URI with these parts, after checking that every app can read it.
+    """Build a key URI, and check that every authenticator app can read it.
 
-    Raises :class:`InvalidParameterError` as :func:`checked_name` does, for an empty account, and for
-    a URI of more than 4096 characters.
+    Raises :class:`InvalidParameterError` if the account is empty, if :func:`checked_name` rejects
+    the account or the issuer, or if the URI is longer than 4096 characters.
     """
     account, issuer = checked_account("account", account), checked_name("issuer", issuer)
     text = write(kind, account=account, issuer=issuer, parameters=parameters)
@@ -66,7 +67,7 @@ def build(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]
 
 
 def write(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]) -> str:
-    """Return the key URI with these parts, with the issuer in the label and as a parameter."""
+    """Build a key URI. The issuer is written both to the label and to a parameter."""
     # An account with a colon comes from a parsed URI. An empty prefix keeps the colon in the account.
     prefix = f"{quote(issuer, safe='')}:" if issuer or ":" in account else ""
     named = {"issuer": issuer} if issuer else {}
@@ -78,8 +79,8 @@ def write(kind: str, *, account: str, issuer: str, parameters: Mapping[str, str]
 def read(text: object) -> KeyText:
     """Split a key URI into its parts.
 
-    Raises :class:`InvalidURIError` if it is not an ``otpauth`` URI, repeats a parameter, contains
-    control characters or bytes that are not UTF-8, or has more than 4096 characters.
+    Raises :class:`InvalidURIError` if *text* is not an ``otpauth`` URI or is longer than 4096
+    characters. Repeated parameters, control characters and invalid UTF-8 also raise this error.
     """
     if not isinstance(text, str):
         raise InvalidURIError(f"a key URI must be a str, not {type(text).__name__}")
@@ -110,10 +111,12 @@ def _parameters(query: str) -> dict[str, str]:
 
 
 def _label(label: str, issuer: str) -> tuple[str, str]:
-    """Return issuer and account; the issuer parameter wins over the prefix of the label.
+    """Return the issuer and the account from a label.
 
-    The separator is a literal or quoted colon. If the label begins with the issuer parameter, colons
-    inside that do not separate. Otherwise a literal colon wins over a quoted one.
+    If the URI has an issuer parameter, it takes precedence over the issuer in the label. A label
+    that begins with this parameter is split directly after it, even if the issuer contains colons.
+    Any other label is split at its first literal colon. If there is no literal colon, it is split
+    at the first percent-encoded one.
     """
     whole = _unquoted(label)
     if issuer and whole.startswith(f"{issuer}:"):

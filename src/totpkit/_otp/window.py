@@ -1,4 +1,4 @@
-"""The window: how many time steps before and after the current one are searched for a code."""
+"""Define the window of time steps in which the server searches for a code."""
 
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
@@ -7,19 +7,20 @@ from totpkit._validation import checked_int
 from totpkit.errors import InvalidParameterError
 
 WIDEST = 10
-"""Steps that a window may have without ``allow_wide=True``."""
+"""The maximum size of a window in steps, unless ``allow_wide`` is true."""
 
 _WIDEST_ALLOWED = 1000
-"""Steps, about 8 hours of 30 seconds each; each one costs an HMAC and is another code to guess."""
+"""In steps, or about 8 hours. Each step costs an HMAC and gives an attacker one more code to guess."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The number of steps before and after the current one that are searched (RFC 6238, section 5.2).
+    """The number of steps to search before and after the current one (RFC 6238, section 5.2).
 
-    ``past`` accepts a code that arrives late, ``future`` a phone whose clock is fast. Each step
-    adds a code that a guess can hit. More than 10 steps in all therefore raise
-    :class:`InvalidParameterError` unless you pass ``allow_wide=True``, and more than 1000 always do.
+    ``past`` steps allow for codes that arrive late. ``future`` steps allow for phones with a fast
+    clock. Each additional step gives an attacker one more code to guess. Therefore, a window of
+    more than 10 steps raises :class:`InvalidParameterError` unless you pass ``allow_wide=True``.
+    The limit is then 1000 steps.
     """
 
     past: int = 1
@@ -43,7 +44,7 @@ class Window:
 
     @property
     def span(self) -> int:
-        """The number of steps searched."""
+        """The number of steps in the window."""
         return self.past + self.future + 1
 
 

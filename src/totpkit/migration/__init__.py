@@ -1,8 +1,8 @@
-"""Read and write migration payloads, which Google Authenticator exports accounts with.
+"""Read and write migration payloads, the format in which Google Authenticator exports accounts.
 
-An ``otpauth-migration://offline?data=...`` text contains a protocol buffer in base64. Google
-publishes no schema. The field numbers are those that the app's exports and its open-source
-importers, such as Aegis, agree on. A large export is a batch of several texts.
+A migration payload is an ``otpauth-migration://offline?data=...`` URI that contains a protocol
+buffer in base64. Google has not published the schema. The field numbers here match the app's own
+exports and open-source importers such as Aegis. A large export is split into several payloads.
 """
 
 import base64
@@ -37,12 +37,12 @@ _KINDS = {1: HOTP.kind, 2: TOTP.kind}
 
 @dataclass(frozen=True, slots=True)
 class MigrationPayload:
-    """The accounts in one text of an export, which is one QR code of a batch.
+    """The accounts from one QR code in a Google Authenticator export.
 
-    ``batch_index`` counts from 0 to ``batch_size`` - 1. ``batch_id`` is the same in all texts of an
-    export. ``str`` returns the text, and ``repr`` hides the secrets. Raises
-    :class:`InvalidParameterError` for codes that the format cannot describe: Steam codes, 7 digits,
-    or a period other than 30 seconds.
+    A large export consists of ``batch_size`` payloads with the same ``batch_id``. They are numbered
+    from 0 by ``batch_index``. Use ``str`` to get the URI. The ``repr`` does not show the secrets.
+    Raises :class:`InvalidParameterError` for accounts that the format does not support: Steam Guard
+    codes, codes with 7 digits, and periods other than 30 seconds.
     """
 
     entries: tuple[KeyURI, ...]
@@ -64,10 +64,11 @@ class MigrationPayload:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text of a migration QR code.
+        """Parse the text of a migration QR code.
 
-        Raises :class:`InvalidPayloadError` if it is not a migration payload, or if it contains an
-        account whose codes would be wrong. The error quotes nothing from the text.
+        Raises :class:`InvalidPayloadError` if the text is not a migration payload, or if it
+        contains an account that would produce wrong codes. The error message does not quote the
+        text.
         """
         entries: list[KeyURI] = []
         numbers = {_BATCH_SIZE: 1, _BATCH_INDEX: 0, _BATCH_ID: 0}
@@ -91,7 +92,7 @@ class MigrationPayload:
         return f"{_PREFIX}data={quote(base64.b64encode(message), safe='')}"
 
     def qr(self) -> QR:
-        """Return the QR code that the app scans to import the accounts."""
+        """Return a QR code that the app can scan to import the accounts."""
         return qr(str(self))
 
 

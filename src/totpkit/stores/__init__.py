@@ -1,1 +1,1 @@
-"""The stores that keep the records. Each module imports its own driver."""
+"""The included stores. Each module in this package imports only its own database driver."""

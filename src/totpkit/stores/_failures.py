@@ -1,7 +1,7 @@
-"""Translate a driver's exceptions into :class:`StoreError`. Every store uses it.
+"""Translate database errors into :class:`StoreError`, for all stores.
 
-Drivers put bound values into their messages. The error therefore keeps only the name of the
-exception's class: no message, no cause and no context.
+Database drivers may include the values of a statement in their error messages. The new error
+therefore contains only the class name of the original exception, and has no cause or context.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 def translate_errors(work: Callable[[], T], *failures: type[Exception]) -> T:
-    """Return the result of *work*. Raise :class:`StoreError` if it raises one of *failures*."""
+    """Call *work* and return the result.
+
+    Raises :class:`StoreError` if *work* raises one of the exceptions in *failures*.
+    """
     try:
         return work()
     except failures as error:
@@ -23,7 +26,10 @@ def translate_errors(work: Callable[[], T], *failures: type[Exception]) -> T:
 
 
 async def translate_errors_async(work: Awaitable[T], *failures: type[Exception]) -> T:
-    """Return the result of awaiting *work*. Raise :class:`StoreError` if it raises one of *failures*."""
+    """Await *work* and return the result.
+
+    Raises :class:`StoreError` if *work* raises one of the exceptions in *failures*.
+    """
     try:
         return await work
     except failures as error:

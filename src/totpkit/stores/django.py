@@ -1,11 +1,13 @@
-"""Store records in a database from Django's ``DATABASES``: PostgreSQL, MySQL, MariaDB or SQLite.
+"""Store records in a database from Django's ``DATABASES`` setting.
 
-Requires the extra ``totpkit[django]``. Each call is one statement on a connection that only the
-store uses. ``atomic`` and ``ATOMIC_REQUESTS`` don't apply to it, so a caller's rollback cannot bring
-back a used code or a counted attempt.
+PostgreSQL, MySQL, MariaDB and SQLite are supported. The store requires the extra
+``totpkit[django]``. Each call executes one statement on a connection that your application does not
+share. ``atomic`` and ``ATOMIC_REQUESTS`` have no effect on this connection. Rolling back a request
+therefore cannot make a used code valid again or undo a counted attempt.
 
-The store uses the backend's own cursors. Django wraps them in cursors that remember and log bound
-values under ``DEBUG`` (https://docs.djangoproject.com/en/5.2/ref/logging/#django-db-backends).
+The store uses the database backend's own cursors. Django's default cursors would log the values in
+each statement if ``DEBUG`` is enabled
+(https://docs.djangoproject.com/en/5.2/ref/logging/#django-db-backends).
 """
 
 import os
@@ -40,17 +42,18 @@ _IF_ABSENT = {"postgresql": " ON CONFLICT DO NOTHING", "sqlite": " ON CONFLICT D
 
 
 class DjangoStore:
-    """A :class:`~totpkit.Store` in one *table* of the database that ``DATABASES`` calls *using*.
+    """A :class:`~totpkit.Store` that uses a table in one of your Django databases.
 
-    Account ids and records are binary columns, so no collation treats two ids as equal. Each call
-    reads the settings again, because a test runner changes them. It raises
-    :class:`InvalidParameterError` if the database is missing, is of another kind, or is in memory.
-    In memory, a write would be part of the caller's transaction.
+    The argument *using* is the name of the database in ``DATABASES``. Account ids and records are
+    stored in binary columns, so the database's collation never treats two different ids as equal.
+    Each call reads the settings again, because test runners change them. A call raises
+    :class:`InvalidParameterError` if the database does not exist, is not supported, or is in
+    memory. With a database in memory, writes would become part of your application's transaction.
 
-    Connections do not belong to a thread. ``CONN_MAX_AGE`` and ``CONN_HEALTH_CHECKS`` apply to
-    them as to Django's own, except that each call opens a new connection to SQLite. After a fork,
-    the child does not use the parent's connections. Django's connections do not work in an event
-    loop; there, use :class:`~totpkit.stores.threaded.ThreadedStore`.
+    All threads share the store's connections. ``CONN_MAX_AGE`` and ``CONN_HEALTH_CHECKS`` apply to
+    these connections, except with SQLite, where each call opens a new one. After a fork, the child
+    process does not use its parent's connections. Django's database connections do not work in an
+    event loop. In async code, wrap the store in a :class:`~totpkit.stores.threaded.ThreadedStore`.
     """
 
     def __init__(self, using: str = "default", *, table: str = TABLE) -> None:
@@ -63,19 +66,22 @@ class DjangoStore:
         self._idle: dict[int, list[_Connection]] = {}
 
     def create_table(self) -> None:
-        """Create the table if it is missing. Several processes may do so at the same time."""
+        """Create the table if it does not exist. It is safe to call this from several processes."""
         self._with_rows(lambda rows: rows.create())
 
     def load(self, account_id: str) -> bytes | None:
-        """Return the latest committed value, or ``None``."""
+        """Return the most recently committed value, or ``None`` if there is none."""
         return self._with_rows(lambda rows: rows.load(account_id.encode()))
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*, and return whether it was."""
+        """Replace *old* with *new* if *old* is still the stored value.
+
+        Return whether the value was replaced.
+        """
         return self._with_rows(lambda rows: rows.swap(account_id.encode(), old, new))
 
     def close(self) -> None:
-        """Close the idle connections. The next call opens new ones."""
+        """Close all idle connections. The next call opens a new one."""
         idle = self._idle_connections()
         with suppress(IndexError):
             while True:
@@ -115,7 +121,7 @@ class DjangoStore:
 
 
 class _Rows:
-    """The table, and its statements in the SQL dialect of one database."""
+    """Executes SQL statements in the dialect of the connected database."""
 
     def __init__(self, connection: "_Connection", table: str) -> None:
         connection.close_if_unusable_or_obsolete()

@@ -1,4 +1,4 @@
-"""Store records in a dictionary, for tests and demonstrations."""
+"""Store records in memory, for tests and demonstrations."""
 
 from threading import Lock
 
@@ -6,19 +6,22 @@ __all__ = ["MemoryStore"]
 
 
 class MemoryStore:
-    """A thread-safe :class:`~totpkit.Store` in memory. Its records are lost when the process ends."""
+    """A thread-safe :class:`~totpkit.Store` in memory. Records are lost when the process exits."""
 
     def __init__(self) -> None:
         self._records: dict[str, bytes] = {}
         self._lock = Lock()
 
     def load(self, account_id: str) -> bytes | None:
-        """Return the latest value, or ``None``."""
+        """Return the latest value, or ``None`` if there is none."""
         with self._lock:
             return self._records.get(account_id)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*, and return whether it was."""
+        """Replace *old* with *new* if *old* is still the stored value.
+
+        Return whether the value was replaced.
+        """
         with self._lock:
             if self._records.get(account_id) != old:
                 return False

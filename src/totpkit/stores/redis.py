@@ -1,8 +1,8 @@
-"""Store records in Redis, and swap them with a script on the server.
+"""Store records in Redis.
 
-Requires the extra ``totpkit[redis]``. Configure the server so that it never loses a write that it
-has acknowledged: ``maxmemory-policy noeviction``, and ``appendonly yes`` with
-``appendfsync always``.
+The store requires the extra ``totpkit[redis]``. The server must never lose a write that it has
+acknowledged. To make sure of this, configure it with ``maxmemory-policy noeviction``, ``appendonly
+yes`` and ``appendfsync always``.
 """
 
 import os
@@ -22,7 +22,7 @@ with extra("redis"):
 __all__ = ["AsyncRedisStore", "RedisStore"]
 
 PREFIX = "totpkit:"
-"""The default prefix of account ids. It keeps our keys apart from the keys of other programs."""
+"""The default key prefix. It separates totpkit's keys from those of other programs."""
 
 _FAILURES = (redis.RedisError, OSError)
 
@@ -43,19 +43,21 @@ _SWAP_ID_BYTES = 16
 
 
 class RedisStore:
-    """A :class:`~totpkit.Store` in Redis with one key per account, on a client from redis-py.
+    """A :class:`~totpkit.Store` that uses one Redis key for each account.
 
-    *prefix* is put before each account id. With *wait_replicas* (0 to 100), a write raises
-    :class:`StoreError` unless that many replicas acknowledge it within *wait_seconds* (0.001 to
-    60). The write may still have been done. That can make a
-    code invalid that was never accepted, but it cannot let a code be accepted twice.
+    The *client* must be a redis-py client. The name of each key consists of *prefix* and the
+    account id. If you set *wait_replicas* (0 to 100), each write waits until that many replicas
+    have acknowledged it. If this takes longer than *wait_seconds* (0.001 to 60), the write raises
+    :class:`StoreError`, even though Redis may have stored the new value. A code can then become
+    invalid without ever having been accepted. However, no code is accepted twice.
 
-    A client that loses a reply sends the command again, as often as its own ``retry`` allows. If
-    the first command was carried out, a write returns ``True``. A deletion returns ``False``: the
-    value is gone, but ``forget`` emits no event.
+    If the connection fails before a reply arrives, the client may send the command again, depending
+    on its ``retry`` setting. If Redis had already executed the first command, a repeated write
+    still returns ``True``, but a repeated deletion returns ``False``. In this case, ``forget``
+    deletes the record but emits no event.
 
-    Raises :class:`InvalidParameterError` for a client that decodes replies, and for other
-    parameters of the wrong type or out of range.
+    Raises :class:`InvalidParameterError` if the client decodes replies, or if another parameter has
+    the wrong type or is out of range.
     """
 
     def __init__(
@@ -68,12 +70,15 @@ class RedisStore:
         self._script = client.register_script(_SWAP)
 
     def load(self, account_id: str) -> bytes | None:
-        """Return the latest value, or ``None``."""
+        """Return the latest value, or ``None`` if there is none."""
         key = self._settings.key(account_id)
         return _record(translate_errors(lambda: self._client.get(key), *_FAILURES))
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*, and return whether it was."""
+        """Replace *old* with *new* if *old* is still the stored value.
+
+        Return whether the value was replaced.
+        """
         keys, values = [self._settings.key(account_id)], [old or b"", new or b"", os.urandom(_SWAP_ID_BYTES)]
         if not self._settings.wait_replicas:
             return _is_swapped(translate_errors(lambda: self._script(keys, values), *_FAILURES))
@@ -86,7 +91,7 @@ class RedisStore:
 
 
 class AsyncRedisStore:
-    """The async form of :class:`RedisStore`, on a client from ``redis.asyncio``."""
+    """The async version of :class:`RedisStore`, for clients from ``redis.asyncio``."""
 
     def __init__(
         self,
@@ -103,12 +108,15 @@ class AsyncRedisStore:
         self._script = client.register_script(_SWAP)
 
     async def load(self, account_id: str) -> bytes | None:
-        """Return the latest value, or ``None``."""
+        """Return the latest value, or ``None`` if there is none."""
         key = self._settings.key(account_id)
         return _record(await translate_errors_async(self._client.get(key), *_FAILURES))
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*, and return whether it was."""
+        """Replace *old* with *new* if *old* is still the stored value.
+
+        Return whether the value was replaced.
+        """
         keys, values = [self._settings.key(account_id)], [old or b"", new or b"", os.urandom(_SWAP_ID_BYTES)]
         if not self._settings.wait_replicas:
             return _is_swapped(await translate_errors_async(self._script(keys, values), *_FAILURES))
@@ -119,7 +127,7 @@ class AsyncRedisStore:
 
 
 class _Settings:
-    """The checked parameters of both stores, and what follows from them."""
+    """Validated settings that both stores share."""
 
     def __init__(
         self, options: Mapping[str, object], prefix: str, wait_replicas: int, wait_seconds: float

@@ -1,12 +1,12 @@
-"""Store records in a table of any database that SQLAlchemy 2 supports, such as PostgreSQL or MariaDB.
+"""Store records in any database that SQLAlchemy 2 supports, such as PostgreSQL or MariaDB.
 
-Requires the extra ``totpkit[sqlalchemy]``. Each call is one statement in its own transaction on its
-own connection, so a caller's rollback cannot bring back a used code or a counted attempt.
+The stores require the extra ``totpkit[sqlalchemy]``. Each call executes one statement in its own
+transaction and on its own connection. Rolling back a request therefore cannot make a used code
+valid again or undo a counted attempt.
 
-Connections are in autocommit mode, so each statement is a transaction. The store still commits when
-it returns a connection, because a listener on the engine may have begun a transaction itself. Some
-drivers raise exceptions that SQLAlchemy does not wrap, so every exception counts as a failure of the
-store.
+Although connections are in autocommit mode, each call ends with a commit, because an event listener
+in the application may have started a transaction. Some drivers raise exceptions that SQLAlchemy
+does not wrap, so the stores translate every exception into :class:`StoreError`.
 """
 
 from totpkit._extras import extra
@@ -39,13 +39,14 @@ TABLE = "totpkit"
 
 
 class SQLAlchemyStore:
-    """A :class:`~totpkit.Store` in one *table* of the *engine*'s database.
+    """A :class:`~totpkit.Store` that uses one *table* in the *engine*'s database.
 
-    Account ids and records are binary columns, so no collation treats two ids as equal. How durable
-    a commit is depends on the database; in PostgreSQL, leave ``synchronous_commit`` on.
+    Account ids and records are stored in binary columns, so the database's collation never treats
+    two different ids as equal. With PostgreSQL, keep ``synchronous_commit`` enabled so that
+    committed writes survive a crash.
 
-    Raises :class:`InvalidParameterError` for an engine whose connections are shared, for example a
-    SQLite database in memory. There, a write would be part of the caller's transaction.
+    Raises :class:`InvalidParameterError` if threads would share a connection, as they do with a
+    SQLite database in memory. Writes would then become part of your application's transaction.
     """
 
     def __init__(self, engine: Engine, *, table: str = TABLE) -> None:
@@ -54,7 +55,7 @@ class SQLAlchemyStore:
         self._rows = _Rows(table)
 
     def create_table(self) -> None:
-        """Create the table if it is missing. Several processes may do so at the same time."""
+        """Create the table if it does not exist. It is safe to call this from several processes."""
 
         def work() -> None:
             with self._engine.begin() as connection:
@@ -63,7 +64,7 @@ class SQLAlchemyStore:
         translate_errors(work, Exception)
 
     def load(self, account_id: str) -> bytes | None:
-        """Return the latest committed value, or ``None``."""
+        """Return the most recently committed value, or ``None`` if there is none."""
 
         def work() -> bytes | None:
             with self._engine.begin() as connection:
@@ -72,7 +73,10 @@ class SQLAlchemyStore:
         return translate_errors(work, Exception)
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*, and return whether it was."""
+        """Replace *old* with *new* if *old* is still the stored value.
+
+        Return whether the value was replaced.
+        """
 
         def work() -> bool:
             with self._engine.begin() as connection:
@@ -82,7 +86,7 @@ class SQLAlchemyStore:
 
 
 class AsyncSQLAlchemyStore:
-    """The async form of :class:`SQLAlchemyStore`, on an ``AsyncEngine``."""
+    """The async version of :class:`SQLAlchemyStore`, for an ``AsyncEngine``."""
 
     def __init__(self, engine: AsyncEngine, *, table: str = TABLE) -> None:
         _refuse_shared_connections(engine.url, engine.pool)
@@ -90,7 +94,7 @@ class AsyncSQLAlchemyStore:
         self._rows = _Rows(table)
 
     async def create_table(self) -> None:
-        """Create the table if it is missing. Several processes may do so at the same time."""
+        """Create the table if it does not exist. It is safe to call this from several processes."""
 
         async def work() -> None:
             async with self._engine.begin() as connection:
@@ -99,7 +103,7 @@ class AsyncSQLAlchemyStore:
         await translate_errors_async(work(), Exception)
 
     async def load(self, account_id: str) -> bytes | None:
-        """Return the latest committed value, or ``None``."""
+        """Return the most recently committed value, or ``None`` if there is none."""
 
         async def work() -> bytes | None:
             async with self._engine.begin() as connection:
@@ -108,7 +112,10 @@ class AsyncSQLAlchemyStore:
         return await translate_errors_async(work(), Exception)
 
     async def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* if the value is still *old*, and return whether it was."""
+        """Replace *old* with *new* if *old* is still the stored value.
+
+        Return whether the value was replaced.
+        """
 
         async def work() -> bool:
             async with self._engine.begin() as connection:
@@ -118,7 +125,7 @@ class AsyncSQLAlchemyStore:
 
 
 class _Rows:
-    """The table and its statements, for the connections of both stores."""
+    """The SQL statements that both stores execute."""
 
     def __init__(self, name: str) -> None:
         # An account id has at most 255 bytes, which MariaDB can index without a prefix length.

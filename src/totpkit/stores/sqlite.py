@@ -1,7 +1,8 @@
-"""Store records in one SQLite file, shared by threads and processes.
+"""Store records in a SQLite file that several threads and processes can share.
 
-Needs only the standard library. Each swap is on disk before it returns: the file uses a write-ahead
-log with ``synchronous=FULL`` (https://sqlite.org/pragma.html#pragma_synchronous).
+This module needs only the standard library. SQLite uses a write-ahead log with
+``synchronous=FULL``, so each write is safely on disk before the call returns
+(https://sqlite.org/pragma.html#pragma_synchronous).
 """
 
 import os
@@ -33,18 +34,20 @@ _PRIMARY = 0xFF  # the low byte of an extended result code (https://sqlite.org/r
 
 
 class SQLiteStore:
-    """A :class:`~totpkit.Store` in the file *path*, created if missing and readable only by its owner.
+    """A :class:`~totpkit.Store` that uses one SQLite file.
 
-    Any number of threads and processes can share the file, but not over a network file system
-    (https://sqlite.org/wal.html). A call that finds the file locked waits up to *timeout* seconds
-    (0 to 3600).
+    If the file does not exist, it is created so that only its owner can read it. Any number of
+    threads and processes on one machine can share the file. Network file systems are not supported,
+    because SQLite's write-ahead log does not work on them (https://sqlite.org/wal.html). If the
+    file is locked, a call waits for up to *timeout* seconds (0 to 3600).
 
-    A fork waits for calls in other threads and closes the connections; the child opens its own. If
-    you fork without Python's knowledge, close the store first. Otherwise the child inherits an
-    open file, and its calls raise :class:`StoreError`.
+    Before Python forks, the store waits for calls in other threads and closes its connections. The
+    child process opens new connections. If the process is forked outside Python, for example by a C
+    library, close the store first. Otherwise, the child process inherits an open file, and its
+    calls raise :class:`StoreError`.
 
-    Raises :class:`InvalidParameterError` for a database in memory and for a *timeout* out of
-    range, and :class:`StoreError` if the file cannot be created or opened.
+    Raises :class:`InvalidParameterError` if *path* means a database in memory or *timeout* is out
+    of range, and :class:`StoreError` if the file cannot be created or opened.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, timeout: float = 10.0) -> None:
@@ -63,13 +66,16 @@ class SQLiteStore:
         self.close()  # a server often creates its store first and forks afterwards
 
     def load(self, account_id: str) -> bytes | None:
-        """Return the latest committed value, or ``None``."""
+        """Return the most recently committed value, or ``None`` if there is none."""
         query, key = "SELECT record FROM totpkit WHERE account_id = ?", account_id.encode()
         row = self._with_connection(lambda connection: connection.execute(query, (key,)).fetchone())
         return None if row is None else bytes(row[0])
 
     def swap(self, account_id: str, old: bytes | None, new: bytes | None) -> bool:
-        """Write *new* durably if the value is still *old*, and return whether it was."""
+        """Replace *old* with *new* if *old* is still the stored value.
+
+        Return whether the value was replaced. The new value is on disk when this method returns.
+        """
         key = account_id.encode()
         values: tuple[bytes, ...]
         if old is None and new is None:
@@ -84,7 +90,7 @@ class SQLiteStore:
         return self._with_connection(lambda connection: connection.execute(statement, values).rowcount == 1)
 
     def close(self) -> None:
-        """Close the idle connections. The next call opens new ones."""
+        """Close all idle connections. The next call opens a new one."""
         while self._idle and not _fork_guard.is_foreign:
             self._idle.pop().close()
 
@@ -93,7 +99,7 @@ class SQLiteStore:
 
     @property
     def at_rest(self) -> bool:
-        """Whether no idle connection is open."""
+        """Whether the store has no idle connections."""
         return not self._idle
 
     def _with_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -142,11 +148,13 @@ class SQLiteStore:
 
 
 class _ForkGuard:
-    """Makes sure that no connection is open during a fork.
+    """Closes all connections before the process forks.
 
-    A child that inherits an open connection counts on locks that only its parent holds, even
-    through new connections (https://sqlite.org/howtocorrupt.html, section 2.6). Another process
-    can then delete the log that the child writes to, and its acknowledged writes are lost.
+    SQLite's locks belong to one process. If a child process inherits an open connection, SQLite
+    assumes that the child holds locks that only its parent holds, even on new connections
+    (https://sqlite.org/howtocorrupt.html, section 2.6). Another process can then delete the
+    write-ahead log while the child is still writing to it. The child's writes are lost, although
+    they were acknowledged.
     """
 
     def __init__(self) -> None:
@@ -158,7 +166,7 @@ class _ForkGuard:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether another process opened the connections that are open here."""
+        """Whether the process was forked without Python noticing."""
         return self._pid != os.getpid()
 
     def add(self, store: SQLiteStore) -> None:

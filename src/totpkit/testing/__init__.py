@@ -1,4 +1,4 @@
-"""Helpers for your own tests: a settable clock, a soft phone, and a test suite for stores."""
+"""Helpers for your tests: an adjustable clock, a simulated phone and a test suite for stores."""
 
 from totpkit.testing.soft_phone import SettableClock, SoftPhone
 from totpkit.testing.store_contract import AsyncStoreContract, StoreContract

@@ -1,4 +1,4 @@
-"""A settable clock, and an authenticator app in software."""
+"""An adjustable clock and a simulated authenticator app, for use in tests."""
 
 import time
 
@@ -9,26 +9,26 @@ from totpkit.errors import InvalidURIError
 
 
 class SettableClock:
-    """A clock that you set. Call it to get the time in Unix seconds."""
+    """A clock that you can set and advance. Call the object to get the time in Unix seconds."""
 
     def __init__(self, time: float = 1_700_000_000.0) -> None:
         self.time = time
 
     def __call__(self) -> float:
-        """Return the time that it was set to."""
+        """Return the clock's time in Unix seconds."""
         return self.time
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward by *seconds*, or back if they are negative."""
+        """Move the clock forward by *seconds*, or back if *seconds* is negative."""
         self.time += seconds
 
 
 class SoftPhone:
-    """An authenticator app that has scanned the key URI *uri* and shows codes by its own clock.
+    """A simulated authenticator app that has scanned the key URI *uri*.
 
-    *slow* is how many seconds its clock is behind *clock*. With *ignores_parameters*, it behaves as
-    many apps do and uses SHA1, 6 digits and 30 seconds, whatever the URI says. Raises
-    :class:`InvalidURIError` unless the type of the URI is totp.
+    The phone's clock is *slow* seconds behind *clock*. If *ignores_parameters* is true, the app
+    always uses SHA-1, 6 digits and 30 seconds, as many real apps do. Raises
+    :class:`InvalidURIError` if the URI is not for TOTP codes.
     """
 
     def __init__(
@@ -42,5 +42,5 @@ class SoftPhone:
         self._slow = slow
 
     def code(self, *, steps: int = 0) -> str:
-        """Return the code that the phone shows now, or *steps* steps later."""
+        """Return the code that the phone shows now, or the code *steps* steps from now."""
         return self._totp.at(self._clock() - self._slow + steps * self._totp.period)

@@ -1,7 +1,7 @@
-"""The test suite that every store must pass, for the stores in totpkit and your own.
+"""A test suite for stores. All stores in totpkit pass it, and your own stores should too.
 
-The suite needs no test framework. The names of its methods begin with ``test_``, so pytest and
-unittest both find them in a subclass.
+The suite does not depend on a test framework. Both pytest and unittest find its methods in a
+subclass, because their names begin with ``test_``.
 """
 
 import asyncio
@@ -28,32 +28,33 @@ _CONFUSABLE_RECORDS = (b"one", b"One", b"one ", b"one\n", b"one\0", b"on\xe9", b
 
 
 class StoreContract(ABC):
-    """Tests what a store must guarantee so that no code is accepted twice.
+    """Tests that a store never allows a code to be accepted twice.
 
-    Subclass it and implement :meth:`make_store`. Every test creates its own stores, which must share
-    one database, and uses account ids that no other test uses. Concurrency is tested with
-    ``THREADS`` threads, each with its own store, which take turns at every line of the store's module.
+    Subclass this class and implement :meth:`make_store`. Each test creates several stores, which
+    must share one database. Each test also uses its own account ids, so you don't have to empty the
+    database between tests. The concurrency tests start ``THREADS`` threads, each with its own
+    store. The threads take turns at every line of the store's module.
     """
 
     THREADS = 16
 
     @abstractmethod
     def make_store(self) -> Store:
-        """Return a new store, connected to the same database in each call."""
+        """Return a new store. Every store must be connected to the same database."""
 
     def test_absent_account_loads_as_none(self) -> None:
-        """An account that was never written loads as ``None``."""
+        """Loading an account that does not exist returns ``None``."""
         _check(None, self.make_store().load(_fresh("absent")))
 
     def test_first_swap_expects_absence(self) -> None:
-        """The first write succeeds only while the account is absent, and another store reads it."""
+        """Only the first write can create an account, and every store can then read it."""
         account = _fresh("first")
         _yes(self.make_store().swap(account, None, b"one"))
         _no(self.make_store().swap(account, None, b"two"))
         _check(b"one", self.make_store().load(account))
 
     def test_swap_writes_over_what_was_read_only(self) -> None:
-        """A swap whose old value is not the stored one changes nothing."""
+        """A swap changes nothing if the old value is not the stored value."""
         store, account = self.make_store(), _fresh("stale")
         _no(store.swap(account, b"one", b"two"))
         _yes(store.swap(account, None, b"one"))
@@ -63,7 +64,7 @@ class StoreContract(ABC):
         _check(b"two", store.load(account))
 
     def test_load_is_the_latest(self) -> None:
-        """A store reads what another store has written since its last load."""
+        """A store always loads the latest value, even if another store has written it."""
         store, other, account = self.make_store(), self.make_store(), _fresh("latest")
         _check(None, store.load(account))
         _yes(other.swap(account, None, b"one"))
@@ -74,7 +75,7 @@ class StoreContract(ABC):
         _check(None, other.load(account))
 
     def test_removal_is_a_swap(self) -> None:
-        """A record is deleted only if it is the one that was read. Then the account can be written again."""
+        """A record is deleted only if the old value matches. The account can then be created again."""
         store, account = self.make_store(), _fresh("removed")
         _yes(store.swap(account, None, b"one"))
         _no(store.swap(account, b"two", None))
@@ -84,7 +85,7 @@ class StoreContract(ABC):
         _yes(store.swap(account, None, b"one"))
 
     def test_swap_of_absence_for_absence(self) -> None:
-        """Swapping ``None`` for ``None`` returns whether the account is absent, and writes nothing."""
+        """Swapping ``None`` for ``None`` writes nothing and returns whether the account is missing."""
         store, account = self.make_store(), _fresh("nothing")
         _yes(store.swap(account, None, None))
         _check(None, store.load(account))
@@ -92,7 +93,7 @@ class StoreContract(ABC):
         _no(store.swap(account, None, None))
 
     def test_records_are_bytes(self) -> None:
-        """A record may contain any bytes, and as many as 64 KiB."""
+        """A record can contain any bytes and can be up to 64 KiB long."""
         store, account = self.make_store(), _fresh("bytes")
         old = bytes(range(256))
         _yes(store.swap(account, None, old))
@@ -101,7 +102,7 @@ class StoreContract(ABC):
         _check(new[:-1], store.load(account))
 
     def test_records_stay_apart(self) -> None:
-        """Records that differ only in case, at the end or after a zero byte are different."""
+        """Records are different even if they differ only in case or in their last byte."""
         store, account = self.make_store(), _fresh("records")
         old = None
         for record in _CONFUSABLE_RECORDS:
@@ -113,9 +114,10 @@ class StoreContract(ABC):
             old = record
 
     def test_account_ids_stay_apart(self) -> None:
-        """Ids are different if they differ in case, accent, normal form, trailing space or digit script.
+        """Account ids are different even if they look similar or are very long.
 
-        Two ids of 255 bytes that differ only at the end are different too.
+        They may differ only in case, an accent, Unicode normalization, a trailing space or the
+        script of their digits.
         """
         store, prefix = self.make_store(), _fresh("")
         ids = [prefix + end for end in _CONFUSABLE]
@@ -124,7 +126,7 @@ class StoreContract(ABC):
         _check([b"%d" % number for number in range(len(ids))], [store.load(account) for account in ids])
 
     def test_one_of_many_swaps_wins(self) -> None:
-        """Of several simultaneous swaps of the same value, exactly one succeeds, in each of ten rounds."""
+        """If many threads swap the same value at the same time, only one of them succeeds."""
         account = _fresh("race")
         stores = [self.make_store() for _ in range(self.THREADS)]
         old: bytes | None = None
@@ -136,7 +138,10 @@ class StoreContract(ABC):
             _check(news[wins.index(True)], old)
 
     def test_no_increment_is_lost(self) -> None:
-        """Threads that increment a counter by load and swap, and retry after a lost race, lose no count."""
+        """Many threads can increment a counter with load and swap without losing an increment.
+
+        A thread that loses a race tries again.
+        """
         account, rounds = _fresh("count"), 5
         stores = [self.make_store() for _ in range(self.THREADS)]
         total = self.THREADS * rounds
@@ -155,15 +160,18 @@ class AsyncStoreContract(StoreContract):
 
     @abstractmethod
     def make_async_store(self) -> AsyncStore:
-        """Return a new store, connected to the same database in each call. It runs in the event loop."""
+        """Return a new async store. Every store must be connected to the same database.
+
+        This method is called in the event loop.
+        """
 
     def make_store(self) -> Store:
-        """Return a blocking wrapper of a new async store."""
+        """Create an async store and make its methods blocking."""
         return _Blocking(self.make_async_store)
 
     @staticmethod
     def run(work: Coroutine[object, None, T]) -> T:
-        """Run *work* in the suite's event loop, for example to close the database connections."""
+        """Run a coroutine in the suite's event loop, for example to close database connections."""
         return _run(work)
 
     def _swap_at_once(
@@ -192,7 +200,7 @@ class _Blocking:
 
 
 class _Loop:
-    """An event loop in its own thread, which starts with the first call."""
+    """An event loop in a background thread, which is started on first use."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -259,8 +267,8 @@ def _at_once(stores: list[Store], works: list[Callable[[], bool]]) -> list[bool]
 class _GivingWay:
     """A trace function that lets other threads run at every line of *modules*.
 
-    Otherwise a thread runs for milliseconds at a time, and what a store written in Python does
-    between reading and writing would hardly ever be interrupted.
+    Without it, each thread would run for several milliseconds at a time. A store that reads and
+    then writes in Python would hardly ever be interrupted in between.
     """
 
     def __init__(self, modules: set[str]) -> None:
