@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAM = '''
-from totpkit import Authenticated, Authenticator, AuthFlow, CodeAnswer, Password, PasswordAnswer, TotpCode, __version__, qr
+PROGRAM = """
+from totpkit import Authenticated, Authenticator, AuthFlow, CodeAnswer, Password, PasswordAnswer, TotpCode
+from totpkit import __version__, qr
 from totpkit.stores.sqlite import SQLiteStore
 from totpkit.testing import SoftPhone
 from totpkit.vault import Vault, new_key
@@ -18,7 +19,7 @@ assert qr(prompt.uri).svg().startswith("<svg")
 result = flow.submit(challenge.ticket, CodeAnswer(SoftPhone(prompt.uri).code()))
 assert isinstance(result, Authenticated)
 print(__version__, *result.methods)
-'''
+"""
 
 
 def test_frozen(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ Clock = Callable[[], float]
 LONGEST_ACCOUNT_ID = 255
 """Bytes in UTF-8: every database can index a column of this length."""
 
+_ACCOUNT_ID = f"must be a str of 1 to {LONGEST_ACCOUNT_ID} bytes in UTF-8"
 _CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0))))
 _LARGEST_SHOWN = 10**30
 
@@ -89,13 +90,16 @@ def checked_account_id(value: object) -> str:
     suitable, because the same name can be typed in different ways. Raises :class:`InvalidParameterError`
     for an invalid account id.
     """
-    wanted = f"must be a str of 1 to {LONGEST_ACCOUNT_ID} bytes in UTF-8"
     if not isinstance(value, str):
-        raise InvalidParameterError("account_id", f"{wanted}, not {type(value).__name__}")
-    if not is_unicode(value) or not 0 < len(value.encode("utf-8")) <= LONGEST_ACCOUNT_ID:
-        raise InvalidParameterError("account_id", wanted)
+        raise InvalidParameterError("account_id", f"{_ACCOUNT_ID}, not {type(value).__name__}")
+    try:
+        size = len(value.encode("utf-8"))
+    except UnicodeEncodeError:
+        size = 0
+    if not 0 < size <= LONGEST_ACCOUNT_ID:
+        raise InvalidParameterError("account_id", _ACCOUNT_ID)
     if has_controls(value):
-        raise InvalidParameterError("account_id", f"{wanted}, without control characters")
+        raise InvalidParameterError("account_id", f"{_ACCOUNT_ID}, without control characters")
     return value
 
 

@@ -20,7 +20,17 @@ from hypothesis.stateful import (
 )
 
 from tests.support.authenticators import ASYNC, SYNC
-from tests.support.flow_model import ACCOUNTS, ALICE, BOB, KIOSK, MALLORY, PEOPLE, SHAPES
+from tests.support.flow_model import (
+    ACCOUNTS,
+    ALICE,
+    BOB,
+    KIOSK,
+    LEEWAY,
+    MALLORY,
+    PEOPLE,
+    SHAPES,
+    STEP_UP_AGE,
+)
 from tests.support.flow_world import Held, World
 from totpkit import FlowError
 
@@ -206,6 +216,15 @@ class Life(RuleBasedStateMachine):
         if held is not None:
             self.world.clock.time = held.place.expires_at - early
             self.world.resume(who, held.place.flow, held.ticket, held.place.binding)
+
+    @rule(who=honest, age=st.sampled_from([-LEEWAY - 1, -LEEWAY, STEP_UP_AGE, STEP_UP_AGE + 1]))
+    def return_with_a_proof(self, who: str, age: float) -> None:
+        """Use a proof at the end of its life, or after the clock was set back."""
+        proof = self.proof(who)
+        if proof is not None:
+            self.world.clock.time = self.world.model.proofs[proof[0]].at + age
+            self.serve(who, "provisioning")
+            self.world.step_up(who, proof[1], proof[0], self.browser(who))
 
     @rule(who=honest, place=recent, way=ways)
     def step_up(self, who: str, place: int, way: str) -> None:

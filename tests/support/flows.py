@@ -300,9 +300,3 @@ def ready(runtime: str = SYNC, **parts: Any) -> tuple[Shop, Person]:
     alice = Person(shop)
     alice.enroll()
     return shop, alice
-
-
-# Former names, for the tests that still use them.
-phone_then_mail, mail_then_phone, coloured = phone_then_email, email_then_phone, in_runtime
-Shop.desk, Shop.mailed_code, Shop.either = Shop.self_service, Shop.emailed_code, Shop.first_step  # type: ignore[attr-defined]
-Person.come_in, Person.on_from = Person.enter_password, Person.pass_step  # type: ignore[attr-defined]
