@@ -41,11 +41,11 @@ def test_proofs() -> None:
         (GOOD + "| T02 | B. | `m::test_one` |\n", ["T02 has two rows"]),
         (
             GOOD.replace(", `m::test_two`", ""),
-            ["the last column is stale: run python tests/conformance.py"],
+            ["the last column is stale: run python -m tests.support.conformance"],
         ),
         (
             GOOD.replace("m::test_two", "m::test_gone"),
-            ["the last column is stale: run python tests/conformance.py"],
+            ["the last column is stale: run python -m tests.support.conformance"],
         ),
     ],
 )

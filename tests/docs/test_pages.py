@@ -5,26 +5,18 @@ import dataclasses
 import importlib
 import inspect
 import json
-import os
 import pkgutil
 import re
-import shlex
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
-import redis
 from PIL import Image
-from sqlalchemy import create_engine
 
 import totpkit
 from tests.browser.apps import EXAMPLES, pages_digest
-from tests.support import database_servers
 from totpkit import (
     Authenticator,
     CodePrompt,
@@ -44,7 +36,6 @@ from totpkit import (
     RecoveryCode,
     RecoveryPrompt,
     SecondFactor,
-    Store,
     Throttle,
     TotpCode,
     Window,
@@ -53,8 +44,6 @@ from totpkit import (
     stores,
 )
 from totpkit.stores.memory import MemoryStore
-from totpkit.stores.redis import RedisStore
-from totpkit.stores.sqlalchemy import SQLAlchemyStore
 from totpkit.vault import PLAINTEXT
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -90,25 +79,6 @@ def rows(page: str, first: str) -> Iterator[list[str]]:
 def code_spans(cell: str) -> list[str]:
     """Return the code spans of a table cell."""
     return re.findall(r"`([^`]*)`", cell)
-
-
-def commands(page: str) -> dict[str, list[str]]:
-    """Return the commands in the shell blocks of a page, by name."""
-    blocks = re.findall(r"^```bash\n(.*?)^```", text(page), flags=re.MULTILINE | re.DOTALL)
-    lines = [shlex.split(line) for block in blocks for line in block.replace("\\\n", "").splitlines()]
-    return {name: [name, *arguments] for name, *arguments in lines}
-
-
-def with_option(command: list[str], option: str, value: str) -> list[str]:
-    """Return a command with another value for one of its options."""
-    index = command.index(option) + 1
-    return [*command[:index], value, *command[index + 1 :]]
-
-
-def check_store(store: Store) -> None:
-    """Write to a store and read from it."""
-    assert store.swap("acct-1", None, b"record")
-    assert store.load("acct-1") == b"record"
 
 
 def test_events() -> None:
@@ -286,42 +256,6 @@ def test_public_modules() -> None:
     public = [module.name for module in pkgutil.iter_modules(totpkit.__path__) if module.name[0] != "_"]
     documented = {module.split(".")[1] for module in MODULES}
     assert {*public} - {"errors"} == documented  # totpkit itself exports all errors
-
-
-def test_redis_command(tmp_path: Path) -> None:
-    """The command that starts Redis makes it durable."""
-    _, *arguments = commands("how-to/choose-a-store.md")["redis-server"]
-    port = database_servers.free_port()
-    arguments = with_option(with_option(arguments, "--port", str(port)), "--dir", str(tmp_path))
-    command = [database_servers.found("redis-server"), *arguments]
-    with (
-        database_servers.ended(database_servers.Server(command, port, str(tmp_path))) as server,
-        redis.Redis(host=database_servers.HOST, port=server.port) as client,
-    ):
-        check_store(RedisStore(client))
-        expected = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-        assert expected == {name: client.config_get(name)[name] for name in expected}
-
-
-def test_postgresql_commands() -> None:
-    """The commands start a PostgreSQL server that the URL on the page connects to."""
-    page = "how-to/choose-a-store.md"
-    first, then = (commands(page)[name] for name in ("initdb", "postgres"))
-    (url,) = (span for span in code_spans(text(page)) if re.match(r"postgresql\S+@127\.0\.0\.1", span))
-    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
-    with tempfile.TemporaryDirectory() as folder:
-        if user:
-            shutil.chown(folder, user, user)
-        initdb = [database_servers.found("initdb"), *first[1:], "--no-sync"]
-        subprocess.run(initdb, check=True, capture_output=True, cwd=folder, user=user, group=user)
-        port = database_servers.free_port()
-        command = [database_servers.found("postgres"), *with_option(then, "-p", str(port))[1:]]
-        with database_servers.ended(database_servers.Server(command, port, folder, user)):
-            engine = create_engine(url.replace(":5432/", f":{port}/"))
-            store = SQLAlchemyStore(engine)
-            store.create_table()
-            check_store(store)
-            engine.dispose()
 
 
 @pytest.mark.parametrize("file", sorted((EXAMPLES / "screenshots").iterdir()), ids=lambda path: path.name)

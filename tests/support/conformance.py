@@ -1,6 +1,6 @@
 """The conformance page: which tests prove which requirement.
 
-``python tests/conformance.py`` writes the page's last column anew from the marks
+``python -m tests.support.conformance`` writes the page's last column anew from the marks
 ``@pytest.mark.proves("...")`` in the tests, which it reads without running them.
 """
 
@@ -66,7 +66,7 @@ def problems(page: str, found: Proofs) -> list[str]:
     said += [f"{row} has no proof" for row in rows if row not in found]
     said += [f"{row} has two rows" for row in sorted(set(rows)) if rows.count(row) > 1]
     if page != written(page, found):
-        said.append("the last column is stale: run python tests/conformance.py")
+        said.append("the last column is stale: run python -m tests.support.conformance")
     return said
 
 
