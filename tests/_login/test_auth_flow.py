@@ -44,7 +44,6 @@ from totpkit import (
     RecordError,
     RecoveryAnswer,
     RecoveryPrompt,
-    SecondFactor,
     SendEmail,
     SkipAnswer,
     Throttle,
@@ -163,52 +162,6 @@ def test_one_factor_alone(runtime: str) -> None:
     assert (result.account_id, result.factors, result.methods) == (WHO, ("password",), ("pwd",))
     with pytest.raises(FlowError, match="no second factor"):
         alice.step_up(result.proof)
-
-
-class Own(SecondFactor):
-    """A custom factor that every account passes."""
-
-    methods = ("hwk",)
-
-    def __init__(self, name: str, *, multi: bool = True) -> None:
-        self.name = name
-        self.multi = multi
-
-    def check(self, account_id: str, answer: CustomAnswer) -> bool:
-        """Accept any answer."""
-        del account_id, answer
-        return True
-
-
-@pytest.mark.proves("RFC8176", "NIST-3.1.3", "NIST-4.2")
-@both
-@pytest.mark.parametrize(
-    ("first", "second", "methods"),
-    [
-        ("password", "totp", "pwd otp mfa"),
-        ("password", "recovery", "pwd mfa"),
-        ("password", "email", "pwd"),
-        ("federated:google", "key", "hwk mfa"),
-        ("federated:google", "call", "hwk"),
-    ],
-)
-def test_methods(runtime: str, first: str, second: str, methods: str) -> None:
-    """A login claims the methods of its factors, and mfa for two factors that count; an email does not."""
-
-    def then(shop: Shop) -> Any:
-        return (shop.totp() | shop.recovery() | shop.email() | Own("key") | Own("call", multi=False),)
-
-    shop, alice = ready(runtime, then=then)
-    codes = shop.auth.issue_recovery_codes(WHO)
-    page = alice.begin()
-    challenge = alice.answer(page, OF_ALICE if first == "password" else FederatedAnswer("google", WHO))
-    answers = {
-        "totp": alice.code(),
-        "recovery": RecoveryAnswer(codes[0]),
-        "email": alice.send_email(challenge),
-    }
-    result = lets_in(alice.answer(challenge, answers.get(second, CustomAnswer(second))))
-    assert (result.factors, " ".join(result.methods)) == ((first, second), methods)
 
 
 @pytest.mark.proves("FLOW-same-subject")

@@ -9,13 +9,25 @@ from typing import Any
 import pytest
 
 from tests.support.authenticators import ASYNC, SYNC, WHO, both
-from tests.support.flows import KEYS, OF_ALICE, Person, Shop, in_runtime, lets_in, phone, phone_only, ready
+from tests.support.flows import (
+    KEYS,
+    OF_ALICE,
+    Person,
+    Shop,
+    asks,
+    in_runtime,
+    lets_in,
+    phone,
+    phone_only,
+    ready,
+)
 from tests.support.strategies import shown
 from totpkit import (
     AsyncAuthFlow,
     AsyncSelfService,
     AuthFlow,
     CodeAnswer,
+    CodePrompt,
     CustomAnswer,
     CustomPrompt,
     EmailCode,
@@ -54,6 +66,7 @@ class OwnSecond(SecondFactor):
         vars(self).update(methods)
 
 
+PIN, LINK = CustomAnswer("own2"), CustomAnswer("own")
 METHODS: dict[str, tuple[str, ...]] = {
     "owner": (),
     "provisioning": (),
@@ -70,6 +83,13 @@ METHODS: dict[str, tuple[str, ...]] = {
 
 
 Place = Callable[[Shop, Any], object]
+
+
+def second_factor(name: str) -> Place:
+    """Return what builds a flow with a custom second factor that has a function as this method."""
+    return lambda shop, function: shop.built(shop.first, shop.totp() | OwnSecond(**{name: function}))
+
+
 PLACES: dict[str, tuple[str, Place]] = {
     "check_password": ("username, password", lambda _, function: Password(function)),
     "label_of": ("account_id", lambda shop, function: TotpCode(shop.own, label_of=function)),
@@ -80,19 +100,9 @@ PLACES: dict[str, tuple[str, Place]] = {
     "allowed": ("account_id", lambda shop, function: shop.self_service(allowed=function)),
     "Own.check": ("answer", lambda shop, function: shop.built(Own(check=function))),
     "Own.prompt": ("", lambda shop, function: shop.built(Own(prompt=function))),
-    **{
-        f"OwnSecond.{name}": (
-            arguments,
-            lambda shop, function, name=name: shop.built(
-                shop.first, shop.totp() | OwnSecond(**{name: function})
-            ),
-        )
-        for name, arguments in [
-            ("check", "account_id, answer"),
-            ("prompt", "account_id"),
-            ("offered", "account_id"),
-        ]
-    },
+    "OwnSecond.check": ("account_id, answer", second_factor("check")),
+    "OwnSecond.prompt": ("account_id", second_factor("prompt")),
+    "OwnSecond.offered": ("account_id", second_factor("offered")),
 }
 every_place = pytest.mark.parametrize(
     ("name", "arguments", "place"), [(name, *PLACES[name]) for name in PLACES], ids=PLACES
@@ -201,67 +211,40 @@ def test_async_clock(flow: Any) -> None:
 @both
 def test_context(runtime: str) -> None:
     """Every function that takes a context gets the one of its call, and others are called without."""
-    seen: list[tuple[str, object]] = []
-    context = "request 0"
+    seen: set[tuple[str, object]] = set()
 
-    def reporting(name: str, returned: Any) -> Any:
+    def reporting(name: str, value: Any) -> Any:
         def function(*_: object, context: object) -> Any:
-            seen.append((name, context))
-            return returned() if callable(returned) else returned
+            seen.add((name, context))
+            return value
 
         return in_runtime(runtime, function)
 
-    def request(number: int) -> dict[str, object]:
-        nonlocal context
-        seen.clear()
-        context = f"request {number}"
-        return {"context": context}
-
-    def called() -> list[str]:
-        assert {given for _, given in seen} == {context}
-        return sorted({name for name, _ in seen})
-
-    own = OwnSecond(
-        offered=reporting("offered", returned=True),
-        prompt=reporting("prompt", CustomPrompt("own2")),
-        check=reporting("check", returned=True),
-    )
+    methods = {"offered": True, "prompt": CustomPrompt("own2"), "check": True}
+    own = OwnSecond(**{name: reporting(name, value) for name, value in methods.items()})
+    email = {"mailer": reporting("mailer", None), "address_of": reporting("address_of", "a@example.com")}
+    flags = {"label_of": "label", "required": False, "enroll": True}
     shop = Shop(
         runtime,
         first=lambda _: Password(reporting("check_password", WHO)),
         then=lambda shop: (
-            TotpCode(
-                shop.own,
-                label_of=reporting("label_of", "label"),
-                required=reporting("required", returned=False),
-            )
-            | EmailCode(
-                shop.own,
-                mailer=reporting("mailer", None),
-                address_of=reporting("address_of", "alice@example.com"),
-            )
+            TotpCode(shop.own, **{name: reporting(name, value) for name, value in flags.items()})
+            | EmailCode(shop.own, **email)
             | own,
         ),
     )
     alice = Person(shop)
-    page = alice.begin()
-    enrollment = alice.answer(page, OF_ALICE, **request(1))
-    assert called() == ["check_password", "label_of", "required"]
-    alice.scan(alice.reload(enrollment, **request(2)))
-    assert called() == ["required"]
-    lets_in(alice.answer(enrollment, alice.code(), **request(3)))
-    shop.clock.advance(30)
-    challenge = alice.answer(page, OF_ALICE, **request(4))
-    assert called() == ["address_of", "check_password", "offered", "prompt"]
-    alice.answer(challenge, SendEmail(), **request(5))
-    assert called() == ["address_of", "mailer", "offered", "prompt"]
-    proof = lets_in(alice.answer(challenge, CustomAnswer("own2"), **request(6))).proof
-    assert called() == ["check", "offered"]
-    shop.self_service(allowed=reporting("allowed", returned=True)).owner(proof, **request(7))
-    assert called() == ["allowed"]
+    enrollment = alice.answer(alice.begin(), OF_ALICE, context="request")
+    alice.scan(alice.reload(enrollment, context="request"))
+    lets_in(alice.answer(enrollment, alice.code(), context="request"))
+    challenge = alice.answer(alice.begin(), OF_ALICE, context="request")
+    alice.answer(challenge, SendEmail(), context="request")
+    proof = lets_in(alice.answer(challenge, PIN, context="request")).proof
+    shop.self_service(allowed=reporting("allowed", value=True)).owner(proof, context="request")
+    names = {"check_password", "allowed", *methods, *email, *flags}
+    assert seen == {(name, "request") for name in names}
     plain = Person(shop.again(then=phone(required=lambda account_id: account_id != WHO)))
-    asked = plain.answer(plain.begin(), OF_ALICE, context="request 8")
-    lets_in(plain.answer(asked, alice.code(), context="request 8"))
+    asks(plain.answer(plain.begin(), OF_ALICE, context="request"), CodePrompt)
 
 
 # Return values
@@ -359,7 +342,6 @@ def my_account(method: str) -> Setup:
     return setup
 
 
-PIN, LINK = CustomAnswer("own2"), CustomAnswer("own")
 RETURNED: dict[str, tuple[list[Any], Setup]] = {
     "check_password": (NO_ACCOUNT, first_step(Password, OF_ALICE)),
     "check_password, one step": (NO_ACCOUNT, first_step(Password, OF_ALICE, lambda _: ())),
@@ -393,7 +375,7 @@ RETURNED: dict[str, tuple[list[Any], Setup]] = {
 def test_invalid_return_values(runtime: str, name: str, value: Any) -> None:
     """A return value of the wrong type raises, lets nobody in, and changes nothing but the failure count."""
     shop, operation = RETURNED[name][1](runtime, returns(value, runtime))
-    before, function = shop.record(), name.split(",")[0]
+    before, function = shop.record(), name.partition(",")[0]
     problem = rf"^({function}|the factor own2?) (must return|returned) |^an async component "
     with pytest.raises(FlowError, match=problem):
         operation()
@@ -420,7 +402,7 @@ def test_none_is_nobody(runtime: str) -> None:
         assert alice.answer(alice.begin(), answer).problem is Reason.WRONG_CREDENTIALS
 
 
-@pytest.mark.parametrize("setup", [setup for _, setup in RETURNED.values()], ids=RETURNED)
+@pytest.mark.parametrize("name", RETURNED)
 @pytest.mark.parametrize(
     ("runtime", "error"),
     [
@@ -433,16 +415,17 @@ def test_none_is_nobody(runtime: str) -> None:
     ],
     ids=shown,
 )
-def test_exceptions(runtime: str, error: BaseException, setup: Setup) -> None:
-    """An exception of the app reaches the caller unchanged."""
+def test_exceptions(runtime: str, error: BaseException, name: str) -> None:
+    """An exception of the app reaches the caller unchanged, and an attempt that raised stays counted."""
 
     def function(*_: object, **__: object) -> Any:
         raise error
 
-    _, operation = setup(runtime, function)
+    shop, operation = RETURNED[name][1](runtime, function)
     with pytest.raises(type(error)) as caught:
         operation()
     assert caught.value is error
+    assert shop.auth.status(WHO).failures == (name == "check")
 
 
 # A forgotten await

@@ -4,12 +4,11 @@ import hmac
 import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.support.authenticators import POLICY, SYNC, WHO, both
+from tests.support.authenticators import SYNC, WHO, both
 from tests.support.fakes import Gate, Tape
 from tests.support.flows import Person, Shop, asks, asks_again, in_runtime, lets_in, ready
 from totpkit import (
@@ -23,7 +22,6 @@ from totpkit import (
     FlowError,
     Reason,
     SecondFactor,
-    Throttle,
     events,
     parse_answer,
 )
@@ -159,19 +157,6 @@ def test_failures(runtime: str) -> None:
 
 
 @both
-def test_disabled(runtime: str) -> None:
-    """Wrong answers disable the account, which one event reports."""
-    key = HardwareKey()
-    policy = replace(POLICY, throttle=Throttle(free=3, first_wait=0.0, cap=3))
-    shop, alice = ready_with(runtime, key, policy=policy)
-    challenge = alice.enter_password()
-    assert [alice.answer(challenge, WRONG).problem for _ in range(3)] == [Reason.MISMATCH] * 3
-    assert alice.answer(challenge, WRONG) == Denied(Reason.DISABLED)
-    assert key.checks == 3
-    assert [event.failures for event in shop.take_events() if isinstance(event, events.Disabled)] == [3]
-
-
-@both
 @pytest.mark.parametrize("right", [True, False])
 def test_resealed_once(runtime: str, right: bool) -> None:  # noqa: FBT001 - a parameter
     """After a key rotation, an attempt reseals the secret, and exactly one event reports it."""
@@ -190,23 +175,6 @@ def test_resealed_once(runtime: str, right: bool) -> None:  # noqa: FBT001 - a p
     assert [type(event) for event in rotated.take_events()] == [events.CodeRejected]
     rotated.auth.reseal(WHO)
     assert rotated.take_events() == []
-
-
-@both
-def test_exception(runtime: str) -> None:
-    """An attempt at which the factor raises stays counted."""
-
-    class Broken(HardwareKey):
-        def check(self, account_id: str, answer: CustomAnswer) -> bool:
-            raise OSError(account_id, answer.factor)
-
-    shop, alice = ready_with(runtime, Broken())
-    challenge = alice.enter_password()
-    for failures in range(1, 6):
-        with pytest.raises(OSError, match=WHO):
-            alice.answer(challenge, WRONG)
-        assert shop.auth.status(WHO).failures == failures
-    assert alice.answer(challenge, WRONG).problem is Reason.THROTTLED
 
 
 @pytest.mark.proves("T11")

@@ -62,17 +62,6 @@ def begin_sent(runtime: str = SYNC, **parts: Any) -> tuple[Shop, Person, Challen
 
 @pytest.mark.proves("MAIL-off")
 @both
-def test_flow_without_email(runtime: str) -> None:
-    """A flow without emailed codes offers none, sends none and accepts none."""
-    shop, alice = ready(runtime, then=lambda shop: (shop.totp() | shop.recovery(),))
-    challenge = asks(alice.enter_password(), CodePrompt, RecoveryPrompt)
-    for answer in (SendEmail(), EmailAnswer("123456")):
-        asks_again(alice.answer(challenge, answer), challenge, Reason.NOT_OFFERED)
-    assert (shop.mailbox, shop.auth.status(WHO).failures) == ([], 0)
-
-
-@pytest.mark.proves("MAIL-off")
-@both
 def test_on_request(runtime: str) -> None:
     """A code is sent when the user asks for it and not before, and the prompt says that it was sent."""
     shop, alice = ready(runtime)
@@ -301,19 +290,6 @@ def test_before_the_last_step(runtime: str) -> None:
     assert shop.auth.status(WHO).failures == 1
     assert alice.answer(step, code).problem is Reason.EXPIRED
     assert lets_in(alice.answer(last, alice.code())).failures == 1
-
-
-@pytest.mark.proves("T47")
-@both
-def test_changed_credential(runtime: str) -> None:
-    """An emailed code ends with the credential for which its login began."""
-    shop, alice = ready(runtime)
-    challenge = alice.enter_password()
-    code = alice.send_email(challenge)
-    shop.auth.issue_recovery_codes(WHO)
-    assert alice.answer(challenge, code) == alice.answer(challenge, SendEmail()) == INVALID
-    assert alice.answer(alice.enter_password(), code).problem is Reason.EXPIRED
-    assert len(shop.mailbox) == 1
 
 
 # Mailers

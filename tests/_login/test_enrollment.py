@@ -174,21 +174,6 @@ def test_expired_enrollment(runtime: str) -> None:
     assert alice.code() != old
 
 
-@pytest.mark.proves("T09", "T38")
-@both
-def test_throttled(runtime: str) -> None:
-    """Wrong first codes count like all others, and this login and the next one have to wait."""
-    shop, alice, enrollment = begin(runtime, OPTIONAL)
-    for _ in range(5):
-        last = alice.answer(enrollment, alice.wrong())
-    assert last.retry_after == 30
-    waiting = [alice.answer(enrollment, alice.code()), alice.answer(enrollment, SkipAnswer())]
-    for result in (*waiting, alice.reload(enrollment)):
-        asks_again(result, enrollment, Reason.THROTTLED, 30)
-    asks(alice.enter_password(), EnrollmentPrompt, problem=Reason.THROTTLED, retry_after=30.0)
-    assert shop.auth.status(WHO).failures == 5
-
-
 @pytest.mark.proves("T40")
 @both
 @pytest.mark.parametrize("then", [phone_then_email, email_then_phone])
@@ -237,24 +222,6 @@ def test_ended_by_a_change(runtime: str, change: Callable[..., object], reason: 
     change(alice, enrollment)
     shop.clock.advance(30)
     assert alice.answer(enrollment, alice.code()) == alice.reload(enrollment) == Denied(reason)
-
-
-@pytest.mark.proves("T47")
-@both
-def test_revoked_without_a_phone(runtime: str) -> None:
-    """A revocation ends the logins of an account that has nothing, at every step."""
-    shop = Shop(runtime, then=optional_then_email)
-    alice = Person(shop)
-    enrolling = alice.enter_password()
-    last = alice.answer(enrolling, SkipAnswer())
-    code = alice.send_email(last)
-    shop.auth.cancel_enrollment(WHO)
-    shop.auth.revoke(WHO)
-    for challenge in (enrolling, last):
-        for answer in (SkipAnswer(), CodeAnswer("12345678"), SendEmail(), code):
-            assert alice.answer(challenge, answer) == INVALID
-        assert alice.reload(challenge) == INVALID
-    assert len(shop.mailbox) == 1
 
 
 @pytest.mark.parametrize("call", [1, 2])

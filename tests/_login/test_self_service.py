@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.authenticators import ASYNC, POLICY, SYNC, WHO, both, wrong
 from tests.support.fakes import Interrupted
-from tests.support.flows import Person, Shop, asks, lets_in, phone, phone_only, ready
+from tests.support.flows import Person, Shop, asks, lets_in, phone, ready
 from totpkit import (
     Accepted,
     Algorithm,
@@ -20,8 +20,6 @@ from totpkit import (
     Denied,
     Enrollment,
     EnrollmentPrompt,
-    Federated,
-    FederatedAnswer,
     FlowError,
     InvalidParameterError,
     NewRecoveryCodes,
@@ -449,22 +447,6 @@ def test_shown_by_the_login(runtime: str) -> None:
     assert alice.answer(challenge, CodeAnswer(mine.code())) == Denied(Reason.EXPIRED)
 
 
-@pytest.mark.proves("T40", "RFC4226-7.3")
-@both
-def test_failures(runtime: str) -> None:
-    """Wrong codes of a new phone count like all others, and after the wait it can be confirmed."""
-    shop, alice = ready(runtime)
-    proof, own = alice.log_in().proof, shop.self_service()
-    device = scan(shop, own.begin_enrollment(proof))
-    shop.fail(4)
-    assert own.confirm_enrollment(proof, wrong(device)) == MISMATCH
-    assert own.confirm_enrollment(proof, device.code()) == Rejected(Reason.THROTTLED, retry_after=30.0)
-    assert alice.enter_password().problem is Reason.THROTTLED
-    shop.clock.advance(30)
-    assert isinstance(own.confirm_enrollment(proof, device.code()), Confirmed)
-    assert shop.auth.status(WHO).failures == 0
-
-
 # Recovery codes, and switching off
 
 
@@ -541,13 +523,3 @@ def test_wrong_types(auth: Any, flow: Any) -> None:
         SelfService(Shop().own, flow)
     with pytest.raises(InvalidParameterError, match="auth"):
         SelfService(auth, Shop(SYNC).flow)
-
-
-@both
-def test_federated(runtime: str) -> None:
-    """Self-service works for accounts of an identity provider."""
-    shop = Shop(runtime, first=lambda _: Federated("google"), then=phone_only)
-    person = Person(shop)
-    enrollment = person.answer(person.begin(), FederatedAnswer("google", "google:1"))
-    person.scan(enrollment)
-    shown(shop.self_service().provisioning(lets_in(person.answer(enrollment, person.code())).proof))

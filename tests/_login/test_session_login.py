@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.authenticators import ASYNC, SYNC, WHO, Blocking, both
-from tests.support.flows import BOB, OF_ALICE, Person, Shop, asks, lets_in, ready
+from tests.support.flows import BOB, OF_ALICE, OF_BOB, Person, Shop, asks, lets_in, ready
 from totpkit import (
     AsyncSessionLogin,
     Authenticated,
@@ -396,10 +396,12 @@ def test_step_up(runtime: str) -> None:
 @both
 def test_step_up_is_of_this_login(runtime: str) -> None:
     """An action continues only a step-up of the same account that still lives, and otherwise begins one."""
-    shop, alice, login, own, session = logged_in(runtime, age=301)
+    shop, _, login, own, session = logged_in(runtime, age=301)
     begun = asks(login.perform(session, own.provisioning), *SECOND)
     shop.clock.advance(600)
-    for ticket in (begun.ticket, alice.enter_password().ticket, alice.begin().ticket, session[PROOF], "x"):
+    bob, alice = Person(shop, OF_BOB, binding=""), Person(shop, binding="")
+    others = [alice.enter_password(), alice.begin(), bob.step_up(bob.enroll().proof)]
+    for ticket in (begun.ticket, *(other.ticket for other in others), session[PROOF], "x"):
         session[TICKET] = ticket
         assert asks(login.perform(session, own.provisioning), *SECOND).ticket != ticket
     email = {"type": "email", "code": ""}

@@ -251,7 +251,7 @@ def test_alternatives() -> None:
         assert a.alternatives == (a,)
 
 
-@pytest.mark.proves("RFC8176")
+@pytest.mark.proves("RFC8176", "NIST-3.1.3", "NIST-4.2")
 @pytest.mark.parametrize(
     ("passed", "methods"),
     [
