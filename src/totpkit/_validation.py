@@ -132,7 +132,7 @@ def checked_callback(name: str, value: F, *arguments: str) -> F:
         pass
     else:
         return value
-    wanted = f"must accept the arguments ({', '.join(arguments)})"
+    wanted = f"must accept the arguments ({', '.join(arguments)})" if arguments else "must need no arguments"
     raise InvalidParameterError(name, f"{wanted}, and may accept a keyword argument context")
 
 
