@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
+import totpkit
 from totpkit._cli.console import VARIABLE, CommandError
 from totpkit._otp.secret import LARGEST_BYTES, STRONG_BYTES
 from totpkit._otp.totp import LONGEST_PERIOD
@@ -60,9 +61,8 @@ class _Parser(argparse.ArgumentParser):
 
 class _Version(argparse.Action):
     def __call__(self, *_: object) -> NoReturn:
-        from importlib.metadata import version  # noqa: PLC0415 - slow, and needed only here
 
-        print(f"totpkit {version('totpkit')}")  # noqa: T201 - argparse prints its help the same way
+        print(f"totpkit {totpkit.__version__}")  # noqa: T201 - argparse prints its help the same way
         raise SystemExit(0)
 
 
