@@ -133,7 +133,8 @@ def functions(templates: list[str], arguments: str) -> list[Any]:
 @every_place
 def test_wrong_signatures(runtime: str, name: str, arguments: str, place: Place) -> None:
     """A function that cannot be called with its arguments is rejected where the app passes it."""
-    wanted = f"{name} must accept the arguments ({arguments}), and may accept a keyword argument context"
+    needed = f"accept the arguments ({arguments})" if arguments else "need no arguments"
+    wanted = f"{name} must {needed}, and may accept a keyword argument context"
     for function in functions(WRONG_SIGNATURES, arguments):
         with pytest.raises(InvalidParameterError) as caught:
             place(Shop(runtime), function)
